@@ -1,0 +1,158 @@
+/* backend.h: the contract between scepgate and what turns a CSR into a certificate. C ABI.
+ *
+ * To add a backend: copy backends/local_ca (or plugins/template), fill a `struct backend_type`, name it with
+ * BACKEND_REGISTER. Built-in and loaded backends use this header alone, and nothing else of the gateway.
+ *
+ * Threads: every call of a backend, and every completion, is made on the loop thread and must not block; long work goes to
+ * host->work (a worker thread). A completion is called exactly once, never inside the start function. After `cancel` the
+ * completion is not called.
+ * Memory: what a call receives is borrowed until its completion unless said otherwise; results are copied by the host
+ * before the completion returns. Times are milliseconds (durations) or ms since 1970 UTC.
+ * Secrets: a CSR holds its challengePassword; never log or store one in clear.
+ *
+ * ABI log: 1 first version.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BACKEND_ABI 1
+
+struct backend_bytes {
+    const uint8_t *data;
+    size_t len;
+};
+
+/* ---- results: a closed vocabulary -------------------------------------------------------------------- */
+
+enum backend_verdict {
+    BACKEND_ISSUED,        /* chain[0] is the certificate, then its issuers up to, not necessarily including, the root */
+    BACKEND_PENDING,       /* ask again with `cookie` after `delay` */
+    BACKEND_REJECTED,      /* for good; `reason` may be shown to the client */
+    BACKEND_UNAVAILABLE,   /* try again after `delay`; `reason` for the log */
+    BACKEND_MISCONFIGURED, /* an administrator must act; `reason` says what */
+};
+
+#define BACKEND_CHAIN_MAX 8
+#define BACKEND_COOKIE_MAX 4096
+#define BACKEND_PLAN_MAX 1024
+
+struct backend_result {
+    enum backend_verdict verdict;
+    struct backend_bytes chain[BACKEND_CHAIN_MAX]; /* DER */
+    size_t chain_count;
+    struct backend_bytes cookie;
+    int64_t delay;
+    const char *reason;
+};
+
+typedef void backend_done(void *context, const struct backend_result *result);
+
+/* ---- what is asked ------------------------------------------------------------------------------------ */
+
+enum backend_purpose { BACKEND_FOR_CLIENT, BACKEND_FOR_RA };
+
+/* A request that policy has passed. The parts were cut out of the CSR, whose signature was verified. */
+struct backend_request {
+    const char *transaction; /* the gateway's own id of this enrolment; the same on every repeat */
+    const char *alias;
+    const char *tenant;
+    enum backend_purpose purpose;
+    struct backend_bytes csr;
+    struct backend_bytes subject;    /* X.501 Name */
+    struct backend_bytes spki;       /* SubjectPublicKeyInfo */
+    struct backend_bytes extensions; /* SEQUENCE OF Extension; empty: none asked for */
+    int64_t max_validity;            /* of policy; 0: no limit */
+    struct backend_bytes plan;       /* what `prepare` gave, the same on every repeat; empty without `prepare` */
+};
+
+/* ---- host services ------------------------------------------------------------------------------------ */
+
+struct backend_host;
+struct backend_op; /* a started operation, for cancel; the backend defines it */
+
+enum backend_log_level { BACKEND_LOG_DEBUG, BACKEND_LOG_INFO, BACKEND_LOG_WARNING, BACKEND_LOG_ERROR };
+
+struct backend_services {
+    /* Runs `run` on a worker and then `done` on the loop thread. false: queue full, nothing happens. */
+    bool (*work)(struct backend_host *h, void (*run)(void *), void (*done)(void *), void *data);
+    /* Calls `fire` once on the loop thread after `delay`. NULL when out of memory. */
+    void *(*timer_start)(struct backend_host *h, int64_t delay, void (*fire)(void *), void *data);
+    void (*timer_stop)(struct backend_host *h, void *timer); /* not after it fired */
+    int64_t (*now)(struct backend_host *h);                  /* ms since 1970 UTC */
+    void (*log)(struct backend_host *h, enum backend_log_level level, const char *sentence);
+    /* Settings of this backend, by the path of its row; texts live as long as the backend instance. */
+    const char *(*setting_text)(struct backend_host *h, const char *path); /* NULL when unset */
+    int64_t (*setting_number)(struct backend_host *h, const char *path);
+    size_t (*setting_count)(struct backend_host *h, const char *path);
+    const char *(*setting_item)(struct backend_host *h, const char *path, size_t index);
+    const char *(*name)(struct backend_host *h);         /* of this instance in the settings */
+    const char *(*state_folder)(struct backend_host *h); /* a folder of its own, mode 0700, exists */
+};
+
+/* ---- the backend -------------------------------------------------------------------------------------- */
+
+/* Settings rows; mirrors the gateway's own (gateway/settings/block.h). */
+enum backend_setting_type {
+    BACKEND_SETTING_BOOL, BACKEND_SETTING_INT, BACKEND_SETTING_DURATION, BACKEND_SETTING_TEXT, BACKEND_SETTING_PATH,
+    BACKEND_SETTING_CHOICE, BACKEND_SETTING_LIST, BACKEND_SETTING_CHOICES, BACKEND_SETTING_SECRET,
+};
+
+struct backend_setting {
+    const char *path;
+    enum backend_setting_type type;
+    int64_t min, max;
+    const char *initial;
+    const char *choices;
+    bool required;
+    const char *help;
+};
+
+#define BACKEND_CAN_CERTIFY_RA 0x1 /* issues certificates with keyEncipherment for the gateway's own RA keys */
+#define BACKEND_SAFE_TO_REPEAT 0x2 /* enrolling the same transaction twice gives one certificate */
+
+struct backend_type {
+    int abi; /* BACKEND_ABI */
+    const char *name;
+    const char *help;
+    unsigned flags;
+    const struct backend_setting *settings;
+    size_t setting_count;
+
+    /* Opens an instance. May read files and make keys: called at start-up, or on a worker at reload (not the loop thread).
+     * On failure false and a sentence in `problem` (the setting and what to do). */
+    bool (*open)(void **instance, struct backend_host *host, const struct backend_services *services, char *problem,
+                 size_t problem_size);
+    void (*close)(void *instance); /* no operation is running */
+
+    /* Optional. Decides, before the transaction is stored, what a repeat must reproduce (serial, validity): writes at most
+     * BACKEND_PLAN_MAX bytes and returns their number, 0 on failure. Must not block. */
+    size_t (*prepare)(void *instance, const struct backend_request *request, uint8_t *plan);
+    /* Starts an enrolment; NULL when it could not be started (counts as unavailable; `done` is not called). */
+    struct backend_op *(*enroll)(void *instance, const struct backend_request *request, backend_done *done, void *context);
+    /* Optional with BACKEND_PENDING: asks again. */
+    struct backend_op *(*poll)(void *instance, const struct backend_request *request, struct backend_bytes cookie,
+                               backend_done *done, void *context);
+    /* Optional: what became of a submission whose answer was lost; a result as from enroll. */
+    struct backend_op *(*look_up)(void *instance, const struct backend_request *request, backend_done *done, void *context);
+    void (*cancel)(void *instance, struct backend_op *op);
+    /* The CA certificates, issuing CA first, up to the root, as BACKEND_ISSUED with only the chain. */
+    struct backend_op *(*ca_chain)(void *instance, backend_done *done, void *context);
+    /* Optional: CA-as-RA. The key and certificate as PEM in a host-freed (free) text; false when it will not. */
+    bool (*ca_key)(void *instance, char **key_pem, char **certificate_pem);
+    /* Optional: true when it can serve; else a sentence in `problem`. Must not block. */
+    bool (*health)(void *instance, char *problem, size_t problem_size);
+};
+
+/* One exported symbol for loaded backends; built-in ones are listed in gateway/issuing/registry.c. */
+#define BACKEND_REGISTER(type_object) const struct backend_type *const scepgate_backend = &(type_object)
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,34 @@
+/* admin.h: the management API on the unix socket, and metrics and health on the TCP listener.
+ *
+ * HTTP with JSON bodies; routes are rows (routes.c) with method, path, role, body cap, handler and audit event. The unix socket
+ * (0600, peer credentials checked) is the only way to the management rows. Loop thread.
+ */
+#pragma once
+
+#include "alias/alias.h"
+#include "http/listener.h"
+#include "issuing/backends.h"
+#include "metrics/metrics.h"
+#include "store/store.h"
+
+struct admin;
+
+struct admin_parts { /* borrowed; all outlive the service */
+    struct event_base *base;
+    struct alias_directory *directory;
+    struct backends *backends;
+    struct store *store;
+    const struct keys *keys;
+    struct pool *pool;
+    struct metrics *metrics;
+    const struct clock *clock;
+    bool (*draining)(void *context);
+    void (*reload)(void *context); /* as SIGHUP */
+    void *context;
+};
+
+struct admin *admin_create(const struct admin_parts *parts);
+void admin_handle_socket(void *admin, struct http_exchange *x); /* http_handler of the unix socket: everything */
+void admin_handle_public(void *admin, struct http_exchange *x); /* http_handler of the TCP listener: /metrics /healthz /readyz */
+bool admin_idle(const struct admin *a);
+void admin_free(struct admin *a);

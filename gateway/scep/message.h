@@ -1,0 +1,65 @@
+/* message.h: the vocabulary of RFC 8894: types, states, algorithms, OIDs. No behaviour beyond look-ups. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+enum scep_message_type { /* section 3.2.1.2 */
+    SCEP_CERT_REP = 3,
+    SCEP_RENEWAL_REQ = 17,
+    SCEP_UPDATE_REQ = 18,
+    SCEP_PKCS_REQ = 19,
+    SCEP_CERT_POLL = 20,
+    SCEP_GET_CERT = 21,
+    SCEP_GET_CRL = 22,
+};
+
+enum scep_pki_status { SCEP_SUCCESS = 0, SCEP_FAILURE = 2, SCEP_PENDING = 3 }; /* section 3.2.1.3 */
+
+/* Bits, so that an alias' allow-list is one word. DES and MD5 exist only for compat.obsolete_algorithms. */
+enum scep_cipher {
+    SCEP_CIPHER_AES128 = 1 << 0,
+    SCEP_CIPHER_AES192 = 1 << 1,
+    SCEP_CIPHER_AES256 = 1 << 2,
+    SCEP_CIPHER_DES3 = 1 << 3,
+    SCEP_CIPHER_DES = 1 << 4,
+};
+
+enum scep_digest {
+    SCEP_DIGEST_SHA1 = 1 << 0,
+    SCEP_DIGEST_SHA224 = 1 << 1,
+    SCEP_DIGEST_SHA256 = 1 << 2,
+    SCEP_DIGEST_SHA384 = 1 << 3,
+    SCEP_DIGEST_SHA512 = 1 << 4,
+    SCEP_DIGEST_MD5 = 1 << 5,
+};
+
+#define SCEP_CIPHERS_MODERN (SCEP_CIPHER_AES128 | SCEP_CIPHER_AES192 | SCEP_CIPHER_AES256)
+#define SCEP_CIPHERS_DEFAULT (SCEP_CIPHERS_MODERN | SCEP_CIPHER_DES3)
+#define SCEP_DIGESTS_MODERN                                                                                  \
+    (SCEP_DIGEST_SHA224 | SCEP_DIGEST_SHA256 | SCEP_DIGEST_SHA384 | SCEP_DIGEST_SHA512)
+#define SCEP_DIGESTS_DEFAULT (SCEP_DIGESTS_MODERN | SCEP_DIGEST_SHA1)
+
+/* How the content key travels; the reply mirrors the request. */
+struct scep_key_transport {
+    bool oaep;       /* false: RSAES-PKCS1-v1_5 */
+    int oaep_digest; /* NID; with oaep only */
+    int mgf1_digest; /* NID; with oaep only */
+};
+
+const char *scep_cipher_name(enum scep_cipher c); /* "aes-128-cbc"; NULL when unknown */
+const char *scep_digest_name(enum scep_digest d); /* "sha-256" */
+const char *scep_message_type_name(int type);     /* "PKCSReq"; "unknown" */
+int scep_cipher_nid(enum scep_cipher c);
+int scep_digest_nid(enum scep_digest d);
+enum scep_cipher scep_cipher_of_nid(int nid); /* 0 when it is none of ours */
+enum scep_digest scep_digest_of_nid(int nid);
+
+/* The largest values that are echoed (checklist I-06, K-06). */
+#define SCEP_TRANSACTION_ID_MAX 255
+#define SCEP_NONCE_MAX 64
+#define SCEP_NONCE_SIZE 16
+#define SCEP_SPKI_HASH_SIZE 32

@@ -1,0 +1,357 @@
+/* store.h: the store contract. Domain operations, all asynchronous, all idempotent by operation id.
+ *
+ * How to use: fill a `struct store_request`, keep it and everything it points to alive, call store_submit; `done` is called
+ * exactly once, on the loop thread, never inside store_submit, and owns the answer (store_answer_free). The answer and all it
+ * points to is one allocation.
+ *
+ * Outcomes: OK; NOT_FOUND; the refusals named at each operation; UNAVAILABLE (nothing was done); UNKNOWN (it may have been done:
+ * promise nothing, repeat with the same operation id). A durable write is on disk before OK is given.
+ * Times are ms since 1970 by the store's own clock; leases, expiry and due times are compared with that clock.
+ * A repeat with the same operation id gives the answer of the first, with the state as it is now.
+ * Every key of one alias can live under one hash tag; what spans aliases is a secondary index.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/secret.h"
+#include "store/keys.h"
+
+struct store;
+struct clock;
+struct event_base;
+
+/* ---- records -------------------------------------------------------------------------------------------- */
+
+enum transaction_state { /* stable states only; the transition table is in transaction/transaction.c */
+    TRANSACTION_RECEIVED = 1, /* accepted, being submitted under a lease */
+    TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll` */
+    TRANSACTION_ISSUED,
+    TRANSACTION_REJECTED,     /* by the backend or an operator */
+    TRANSACTION_FAILED,       /* misconfigured or broken backend */
+    TRANSACTION_EXPIRED,      /* pending for too long */
+    TRANSACTION_ATTENTION,    /* a lost submission that must not be repeated blindly */
+    TRANSACTION_SUPERSEDED,
+};
+
+static inline bool transaction_finished(enum transaction_state s)
+{
+    return s == TRANSACTION_ISSUED || s == TRANSACTION_REJECTED || s == TRANSACTION_FAILED ||
+           s == TRANSACTION_EXPIRED || s == TRANSACTION_SUPERSEDED;
+}
+
+/* alias, transactionID and signer key name a list of generations, at most one of them unfinished. */
+struct transaction_key {
+    const char *alias;
+    struct bytes transaction_id;
+    uint8_t signer_spki_sha256[32];
+};
+
+struct transaction_record {
+    const char *id; /* of the generation: 32 hex digits; `transaction` of backend.h */
+    struct transaction_key key;
+    int64_t generation;
+    enum transaction_state state;
+    uint64_t claim;      /* number of the newest claim */
+    int64_t lease_until; /* 0: nobody works on it */
+    uint8_t csr_info_sha256[32];
+    uint8_t recipient_sha256[32]; /* RA certificate that it was sent to: recorded, not part of the key */
+    struct bytes sealed_csr;      /* erased when no answer needs it */
+    struct bytes plan;            /* of backend.prepare */
+    struct bytes cookie;
+    int64_t next_poll;
+    const char *challenge_id;     /* "" without one */
+    const char *subject;          /* RFC 2253 */
+    const char *client;           /* address of the first message */
+    const char *error_name;       /* row of error.def, for REJECTED and FAILED; "" otherwise */
+    const char *reason;           /* for the operator; "" otherwise */
+    const char *serial;           /* hex, ISSUED */
+    struct bytes chain[8];        /* DER, ISSUED */
+    size_t chain_count;
+    int64_t created, updated, finished, expires; /* `expires`: of a pending one */
+};
+
+enum challenge_state { CHALLENGE_UNUSED = 1, CHALLENGE_USED, CHALLENGE_REVOKED };
+
+struct challenge_record {
+    const char *id; /* 32 hex digits; how operators name it */
+    const char *alias;
+    uint8_t hash[CHALLENGE_HASH_SIZE];
+    const char *key_id; /* master key that the hash was made under */
+    enum challenge_state state;
+    int uses, uses_left;
+    int64_t created, expires;
+    /* bindings; "" when free */
+    const char *bind_cn, *bind_san, *bind_device, *bind_spki_sha256;
+    const char *labels; /* JSON object */
+    const char *created_by;
+    const char *first_transaction; /* record id of the first that it was bound to; "" */
+};
+
+struct certificate_record {
+    const char *alias;
+    const char *issuer_sha256; /* hex, of the issuer Name's DER */
+    const char *serial;        /* hex, lower case, no leading zeros beyond one byte */
+    const char *transaction;   /* record id; "" for an RA certificate */
+    const char *subject;
+    struct bytes der;
+    int64_t not_before, not_after;
+    int64_t recorded, revoked; /* revoked: 0 when not */
+    int revocation_reason;
+};
+
+/* RA identities of an alias, newest generation first. */
+struct ra_record {
+    const char *alias;
+    int64_t generation;
+    struct bytes sealed_key; /* PKCS#8, SEAL_RA_KEY; record id is "ra-GENERATION" */
+    struct bytes chain[8];   /* DER, RA certificate first; none while it is being made */
+    size_t chain_count;
+    struct bytes cookie;     /* of a backend that answered pending */
+    int64_t not_before, not_after;
+};
+
+struct obligation {
+    const char *id; /* kind and reference make it: one per pair */
+    const char *alias;
+    const char *kind;      /* "submission.resume", "transaction.expire", "ra.renew", "retention.sweep" */
+    const char *reference; /* transaction record id, "" … */
+    int64_t due;
+    int attempts;
+    uint64_t claim;
+    bool given_up;
+};
+
+struct audit_event {
+    const char *event; /* row of audit/events.def */
+    const char *alias;
+    const char *tenant;
+    const char *transaction; /* record id or "" */
+    const char *client;
+    const char *details; /* JSON object; no secrets */
+    /* filled by the store: */
+    int64_t sequence;
+    int64_t at;
+    const char *hash; /* SHA-256 over the previous row's hash and this row, hex */
+};
+
+/* ---- requests ------------------------------------------------------------------------------------------- */
+
+enum store_operation {
+    /* challenges */
+    STORE_CHALLENGE_CREATE, /* -> OK | CONFLICT (hash exists) */
+    STORE_CHALLENGE_FIND,   /* by alias and hashes -> challenges[0] | NOT_FOUND; also expired, used and revoked ones */
+    STORE_CHALLENGE_LIST,
+    STORE_CHALLENGE_REVOKE, /* -> OK | NOT_FOUND */
+    /* transactions */
+    STORE_TRANSACTION_RECALL,  /* read: newest generation of a key -> transactions[0] | NOT_FOUND */
+    STORE_TRANSACTION_BEGIN,   /* see below */
+    STORE_TRANSACTION_CLAIM,   /* take the lease of an unfinished one -> MINE | RUNNING | FINISHED | NOT_FOUND */
+    STORE_TRANSACTION_ADVANCE, /* -> OK | STALE | FINISHED (it already ended) | NOT_FOUND */
+    STORE_TRANSACTION_FIND,    /* by record id */
+    STORE_TRANSACTION_LIST,
+    /* certificates */
+    STORE_CERTIFICATE_FIND, /* by alias, issuer, serial */
+    STORE_CERTIFICATE_LIST,
+    STORE_CERTIFICATE_REVOKE, /* -> OK | NOT_FOUND */
+    /* RA identity */
+    STORE_RA_LIST, /* of an alias */
+    STORE_RA_PUT,  /* insert or replace a generation; records the certificate in the same step -> OK | STALE (lease lost) */
+    /* leases on names */
+    STORE_LEASE_TAKE, /* -> MINE | RUNNING (somebody else's) */
+    STORE_LEASE_DROP, /* -> OK */
+    /* obligations */
+    STORE_OBLIGATION_PUT,   /* -> OK */
+    STORE_OBLIGATION_CLAIM, /* due ones -> obligations[] */
+    STORE_OBLIGATION_DONE,  /* finished, or again at a time, or given up -> OK | STALE */
+    /* housekeeping */
+    STORE_AUDIT_APPEND,
+    STORE_AUDIT_LIST,
+    STORE_AUDIT_VERIFY, /* walks the chain -> OK | CONFLICT with `total` = sequence of the first bad row */
+    STORE_SWEEP,        /* deletes what retention says, in bounded steps -> OK, `total` = rows deleted */
+    STORE_PING,         /* a durable write -> OK */
+    STORE_OPERATION_COUNT
+};
+
+enum store_outcome {
+    STORE_OK = 0,
+    STORE_NOT_FOUND,
+    STORE_CONFLICT,  /* begin: another CSR is unfinished under this key */
+    STORE_MINE,      /* begin, claim, lease: yours, with `claim` */
+    STORE_RUNNING,   /* begin, claim, lease: somebody holds the lease */
+    STORE_FINISHED,  /* begin, claim, advance: transactions[0] holds the outcome */
+    STORE_TAKEN,     /* begin: the challenge has no use left, was revoked or has expired; challenges[0] says which */
+    STORE_STALE,     /* a newer claim exists */
+    STORE_UNAVAILABLE,
+    STORE_UNKNOWN,
+};
+
+struct obligation_new {
+    const char *alias, *kind, *reference;
+    int64_t delay; /* from the store's now */
+};
+
+#define STORE_EVENTS_MAX 4
+#define STORE_OBLIGATIONS_MAX 4
+#define STORE_HASHES_MAX KEYS_MAX
+
+struct store_list_filter {
+    const char *alias;  /* NULL: all */
+    const char *tenant; /* audit only */
+    const char *state;  /* NULL: all; name of the state */
+    const char *text;   /* NULL: all; part of subject, transactionID text, or event name */
+    const char *after;  /* cursor of the previous page; NULL: from the newest */
+    int limit;          /* 1..1000 */
+};
+
+struct store_request {
+    enum store_operation operation;
+    char id[ID_TEXT_SIZE]; /* operation id; store_request_init makes one */
+
+    /* Written with the operation, in the same atomic step. */
+    struct audit_event events[STORE_EVENTS_MAX];
+    size_t event_count;
+    struct obligation_new obligations[STORE_OBLIGATIONS_MAX];
+    size_t obligation_count;
+
+    union {
+        struct challenge_record challenge_create; /* `expires` is relative: ms from the store's now */
+        struct {
+            const char *alias;
+            uint8_t hashes[STORE_HASHES_MAX][CHALLENGE_HASH_SIZE];
+            size_t hash_count;
+        } challenge_find;
+        struct {
+            const char *alias, *challenge_id;
+        } challenge_revoke;
+
+        struct transaction_key recall;
+
+        /* One atomic step: find the generation; same CSR and finished within the window -> FINISHED; same CSR unfinished and leased ->
+         * RUNNING, not leased -> MINE with the stored record; another CSR unfinished -> CONFLICT, or with `supersede` ends it
+         * (releasing its challenge) and goes on; bind the challenge (one use per generation) or TAKEN; create the generation as
+         * RECEIVED; take the lease -> MINE. Events and obligations are written only when a generation is created. */
+        struct {
+            struct transaction_record record; /* id, key, hashes, sealed_csr, plan, challenge_id, subject, client */
+            int64_t retransmit_window;
+            bool supersede;
+            int64_t lease;
+        } begin;
+
+        struct {
+            const char *alias, *record_id;
+            int64_t lease;
+        } claim;
+
+        /* Moves a claimed transaction. Members that are NULL or empty leave the stored value. */
+        struct {
+            const char *alias, *record_id;
+            uint64_t claim;
+            enum transaction_state state;
+            struct bytes cookie;
+            int64_t poll_delay;  /* PENDING: next_poll = now + poll_delay */
+            int64_t expires_in;  /* PENDING: relative, only set when the record has none yet */
+            const char *error_name, *reason;
+            const struct certificate_record *certificate; /* ISSUED: recorded in the same step; `recorded` is filled in */
+            const struct bytes *chain;
+            size_t chain_count;
+            bool release_challenge; /* gives the use back */
+            bool erase_csr;
+            bool drop_lease;        /* PENDING and finished states: true */
+            int64_t extend_lease;   /* > 0: lease_until = now + this */
+        } advance;
+
+        struct {
+            const char *alias, *record_id;
+        } transaction_find;
+
+        struct {
+            const char *alias, *issuer_sha256, *serial;
+        } certificate_find;
+        struct {
+            const char *alias, *issuer_sha256, *serial;
+            int reason;
+        } certificate_revoke;
+
+        struct {
+            const char *alias;
+        } ra_list;
+        struct {
+            struct ra_record record;
+            const struct certificate_record *certificate; /* NULL while there is none */
+            const char *lease_name; /* must be held with this claim */
+            uint64_t lease_claim;
+        } ra_put;
+
+        struct {
+            const char *alias, *name;
+            int64_t duration;
+            uint64_t claim; /* drop: the one taken; take: 0, or the one to extend */
+        } lease;
+
+        struct obligation_new obligation_put;
+        struct {
+            int limit;
+            int64_t lease;
+        } obligation_claim;
+        struct {
+            const char *id;
+            uint64_t claim;
+            int64_t again_after; /* 0: finished, row deleted; > 0: due again after this; < 0: given up, row kept */
+        } obligation_done;
+
+        struct {
+            int64_t unused_challenge, used_challenge, finished_transaction, certificate, audit; /* ages */
+            int limit;
+        } sweep;
+
+        struct store_list_filter list;
+    };
+};
+
+struct store_answer {
+    enum store_outcome outcome;
+    const char *reason; /* UNAVAILABLE, UNKNOWN: a sentence for the log; "" otherwise */
+    uint64_t claim;     /* MINE */
+    bool repeated;      /* this operation id had been carried out before */
+    int64_t total;
+    const struct transaction_record *transactions;
+    size_t transaction_count;
+    const struct challenge_record *challenges;
+    size_t challenge_count;
+    const struct certificate_record *certificates;
+    size_t certificate_count;
+    const struct ra_record *ras; /* newest first */
+    size_t ra_count;
+    const struct obligation *obligations;
+    size_t obligation_count;
+    const struct audit_event *events;
+    size_t event_count;
+    const char *next; /* cursor of the next page; "" at the end */
+    struct arena *arena;
+};
+
+typedef void store_done(void *context, struct store_answer *answer);
+
+/* ---- calls ------------------------------------------------------------------------------------------------ */
+
+/* What an implementation provides; `struct store` begins with a pointer to this. */
+struct store_type {
+    void (*submit)(struct store *s, const struct store_request *request, store_done *done, void *context);
+    bool (*ready)(const struct store *s, char *problem, size_t size); /* false: PKIOperation answers 503 */
+    void (*close)(struct store *s); /* finishes what was accepted, delivers the completions, frees */
+};
+
+struct store {
+    const struct store_type *type;
+};
+
+/* Zeroes the request and gives it a fresh operation id. */
+void store_request_init(struct store_request *r, enum store_operation operation);
+void store_submit(struct store *s, const struct store_request *r, store_done *done, void *context);
+bool store_ready(const struct store *s, char *problem, size_t size);
+void store_close(struct store *s); /* accepts NULL */
+void store_answer_free(struct store_answer *a); /* accepts NULL */
+const char *store_outcome_name(enum store_outcome o);
+const char *transaction_state_name(enum transaction_state s); /* "received", … */
+const char *challenge_state_name(enum challenge_state s);
