@@ -1,7 +1,8 @@
 /* bytes.h: a borrowed run of bytes, and a growing buffer with a cap and a sticky failure.
  *
  * `struct bytes` never owns. `struct buffer` owns its memory: append freely, ask `failed` once at the
- * end. Beyond `max` or out of memory it frees what it held and stays failed. Not thread-safe.
+ * end. Beyond `max` or out of memory it frees what it held and stays failed. Memory that a buffer lets go of
+ * is wiped. `data` is NULL until the first append. Not thread-safe.
  */
 #pragma once
 

@@ -16,3 +16,6 @@ void codec_unescape(struct buffer *out, struct bytes in);
 void codec_escape(struct buffer *out, struct bytes in); /* everything but unreserved characters */
 /* A quoted JSON string; invalid UTF-8 and control bytes become \u escapes, never raw output. */
 void codec_json_string(struct buffer *out, struct bytes in);
+/* The same escapes without quotes, for people: what would move a cursor or forge a line never comes out raw.
+ */
+void codec_printable(struct buffer *out, struct bytes in);

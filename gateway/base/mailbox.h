@@ -1,7 +1,8 @@
 /* mailbox.h: how a thread hands work back to the loop thread.
  *
  * Any thread posts; the letters run on the loop thread, in the order posted, one batch per loop turn.
- * The poster fills the letter and owns its memory until `deliver` is called with it.
+ * The poster fills the letter and owns its memory until `deliver` is called with it. An eventfd wakes the
+ * loop: the base needs no locks (evthread) for this, and an open mailbox keeps event_base_dispatch running.
  */
 #pragma once
 
@@ -16,6 +17,7 @@ struct letter {
 };
 
 enum error_code mailbox_create(struct mailbox **out, struct event_base *base, struct error *e);
-/* Only when no thread can post any more. Delivers what is still inside first. Accepts NULL. */
+/* On the loop thread, not inside a delivery, and only when no thread can post any more. Delivers what is
+ * still inside first. Accepts NULL. */
 void mailbox_destroy(struct mailbox *m);
 void mailbox_post(struct mailbox *m, struct letter *letter);

@@ -1,0 +1,71 @@
+/* planted.c: three defects on purpose. The test driver runs them as it runs every test program and must call
+ * each run red.
+ *
+ * The leak and the overflow happen in a child whose end nobody looks at, as in a test framework that forks:
+ * the report that the sanitizer leaves is then the only evidence.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *volatile lost;
+static volatile size_t beyond = 17;
+static int raced;
+
+static void leak(void)
+{
+    lost = malloc(100);
+    lost = NULL;
+}
+
+static void overflow(void)
+{
+    char *room = malloc(16);
+
+    if (room != NULL)
+        memset(room, 1, beyond);
+    free(room);
+}
+
+static void *count(void *unused)
+{
+    for (int i = 0; i < 1000; i++)
+        raced++;
+    return unused;
+}
+
+static void race(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, count, NULL) != 0)
+        exit(1);
+    count(NULL);
+    pthread_join(thread, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const char *defect = argc == 2 ? argv[1] : "";
+    void (*plant)(void) = strcmp(defect, "leak") == 0       ? leak
+                          : strcmp(defect, "overflow") == 0 ? overflow
+                          : strcmp(defect, "race") == 0     ? race
+                                                            : NULL;
+    int status;
+
+    if (plant == NULL) {
+        fprintf(stderr, "usage: planted leak|overflow|race\n");
+        return 2;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        plant();
+        exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return 1;
+    return 0;
+}
