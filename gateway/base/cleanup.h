@@ -49,7 +49,7 @@ static inline void cleanup_secret(struct secret *s)
     secret_free(s);
 }
 
-static inline void cleanup_x509_stack(STACK_OF(X509) * *stack)
+static inline void cleanup_x509_stack(STACK_OF(X509) **stack)
 {
     sk_X509_pop_free(*stack, X509_free);
 }

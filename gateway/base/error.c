@@ -21,7 +21,8 @@ const struct error_info *error_info(enum error_code code)
 }
 
 /* By way of a copy, because the old text is often an argument of the new one. */
-static void set(struct error *e, enum error_code code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void set(struct error *e, enum error_code code,
+                                                      const char *format, va_list args)
 {
     char text[sizeof e->text];
     if (vsnprintf(text, sizeof text, format, args) < 0)

@@ -7,13 +7,14 @@
 
 #include <stdbool.h>
 
-enum fail_info { /* RFC 8894 section 3.2.1.4 */
-                 FAIL_NONE = -1,
-                 FAIL_BAD_ALG = 0,
-                 FAIL_BAD_MESSAGE_CHECK = 1,
-                 FAIL_BAD_REQUEST = 2,
-                 FAIL_BAD_TIME = 3,
-                 FAIL_BAD_CERT_ID = 4,
+/* RFC 8894 section 3.2.1.4 */
+enum fail_info {
+    FAIL_NONE = -1,
+    FAIL_BAD_ALG = 0,
+    FAIL_BAD_MESSAGE_CHECK = 1,
+    FAIL_BAD_REQUEST = 2,
+    FAIL_BAD_TIME = 3,
+    FAIL_BAD_CERT_ID = 4,
 };
 
 enum error_code {

@@ -14,7 +14,7 @@ void secret_free(struct secret *s);                /* wipes; accepts NULL and em
 bool secret_equal(struct bytes a, struct bytes b); /* time depends on the lengths only */
 void secret_wipe(void *data, size_t len);
 /* At least 128 random bits as text without look-alike or escape-worthy characters; `out` is NUL-terminated.
- */
+ * ERR_INTERNAL for fewer than 26 characters. */
 enum error_code secret_random_text(char *out, size_t characters);
 enum error_code secret_random(void *out, size_t len);
 /* Reads a whole file of at most `max` bytes and drops one trailing newline. Errors name the path. */
