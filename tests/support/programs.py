@@ -22,13 +22,15 @@ RUNNER = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTI
 class Tally:
     passed: int = 0
     failed: int = 0
-    skipped: list = field(default_factory=list)
+    skipped: int = 0
+    skips: list = field(default_factory=list)  # "what: why"
     complaints: list = field(default_factory=list)
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.skips += other.skips
         self.complaints += other.complaints
 
     def fail(self, complaint):
@@ -117,9 +119,9 @@ def run_program(program, form, run_folder):
         return tally
     (reports / "output.txt").write_text(output)
     passed, failed, skipped = counts(output, exit_code)
-    tally.passed, tally.failed = passed, failed
-    tally.skipped += [f"{label}: {skipped} by the program itself, see {reports}/output.txt"] * (skipped > 0)
-    tally.skipped_count = skipped
+    tally.passed, tally.failed, tally.skipped = passed, failed, skipped
+    if skipped:
+        tally.skips.append(f"{label}: {skipped} by the program itself, see {reports}/output.txt")
     left = found_reports(reports)
     if failed:
         tally.complaints.append(f"{label}: {failed} failed\n{output}")
@@ -134,7 +136,7 @@ def build(form, targets=()):
     """Sets the form up and builds it; returns its folder, or raises with the compiler's words."""
     subprocess.run([str(ROOT / "dev"), "set-up", form], check=True)
     folder = ROOT / "build" / form
-    subprocess.run(["ninja", "-C", str(folder), *targets], check=True, stdout=subprocess.DEVNULL if targets else None)
+    subprocess.run(["ninja", "--quiet", "-C", str(folder), *targets], check=True)
     return folder
 
 

@@ -1,0 +1,6 @@
+"""Lets the tests import the rules that stand beside them."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
