@@ -1,6 +1,8 @@
-/* audit.h: the audit trail's vocabulary (events.def). The trail itself is rows of the store, each chained to the one before.
+/* audit.h: the audit trail's vocabulary (events.def). The trail itself is rows of the store, each chained to
+ * the one before.
  *
- * An event that belongs to a store operation travels with it in the same atomic step; others are appended alone.
+ * An event that belongs to a store operation travels with it in the same atomic step; others are appended
+ * alone.
  */
 #pragma once
 
@@ -16,7 +18,8 @@ enum audit_code {
 const char *audit_name(enum audit_code code);
 const char *audit_help(enum audit_code code);
 
-/* `details` as a JSON object in a fixed buffer: audit_detail(&d, "serial", text). Values are escaped and shortened to 512 bytes. */
+/* `details` as a JSON object in a fixed buffer: audit_detail(&d, "serial", text). Values are escaped and
+ * shortened to 512 bytes. */
 struct audit_details {
     struct buffer json;
 };
@@ -28,5 +31,5 @@ const char *audit_details_text(struct audit_details *d); /* closes the object; v
 void audit_details_free(struct audit_details *d);
 
 /* Borrowed members; the caller keeps them alive as long as the request they go into. */
-struct audit_event audit_event(enum audit_code code, const char *alias, const char *tenant, const char *transaction,
-                               const char *client, const char *details);
+struct audit_event audit_event(enum audit_code code, const char *alias, const char *tenant,
+                               const char *transaction, const char *client, const char *details);

@@ -1,7 +1,9 @@
-/* metrics.h: counters, gauges and histograms as rows of metrics.def, printed for Prometheus (text format 0.0.4).
+/* metrics.h: counters, gauges and histograms as rows of metrics.def, printed for Prometheus (text format
+ * 0.0.4).
  *
- * Loop thread only. A label set is made on first use and kept; a family holds at most METRICS_SERIES_MAX, then counts
- * under the label value "other".
+ * Loop thread only. A label set is made on first use and kept; a family holds at most METRICS_SERIES_MAX,
+ * then counts under the label value "other". A NULL `struct metrics *` counts nothing, and so does a sample
+ * that makes no sense (not a number, a counter going down).
  */
 #pragma once
 
@@ -15,7 +17,7 @@ enum metric {
 };
 
 #define METRICS_SERIES_MAX 20000
-#define METRIC_LABELS_MAX 4
+#define METRIC_LABELS_MAX  4
 
 struct metrics;
 
