@@ -1,4 +1,5 @@
-/* enroll.h: the story of an enrolment, from a complete HTTP request to its reply. The only room that knows the order of things.
+/* enroll.h: the story of an enrolment, from a complete HTTP request to its reply. The only room that knows
+ * the order of things.
  *
  * Loop thread.
  */
@@ -28,11 +29,12 @@ struct enroll_parts {
     const struct clock *clock;
 };
 
-enum error_code enroll_create(struct enroll **out, const struct enroll_parts *parts, const struct gateway_settings *settings,
-                              struct error *e);
-void enroll_settings(struct enroll *e, const struct gateway_settings *settings); /* after a reload; takes a reference */
+enum error_code enroll_create(struct enroll **out, const struct enroll_parts *parts,
+                              const struct gateway_settings *settings, struct error *e);
+void enroll_settings(struct enroll *e,
+                     const struct gateway_settings *settings); /* after a reload; takes a reference */
 /* The http_handler of the SCEP listeners; context is the service. */
 void enroll_handle(void *service, struct http_exchange *x);
-void enroll_drain(struct enroll *e); /* new requests get 503; running ones finish */
+void enroll_drain(struct enroll *e);      /* new requests get 503; running ones finish */
 bool enroll_idle(const struct enroll *e); /* no request and no submission is running */
 void enroll_free(struct enroll *e);

@@ -1,0 +1,115 @@
+/* enrolment.h: one request on its way through the story; private to the room.
+ *
+ * Lives from a complete HTTP request to its reply. Loop thread, except for the jobs, which own what they
+ * touch.
+ */
+#pragma once
+
+#include "challenge/challenge.h"
+#include "enroll/outcome.h"
+#include "enroll/persist.h"
+#include "enroll/service.h"
+#include "enroll/submission.h"
+#include "policy/policy.h"
+
+enum step_result {
+    STEP_NEXT,    /* go on with this->step, which is the next row unless the function has set another */
+    STEP_WAIT,    /* parked: whoever completes calls enrolment_resume */
+    STEP_SETTLED, /* the outcome is known: jump to the tail */
+    STEP_FAIL,    /* the outcome is this->error: jump to the tail */
+};
+
+/* The rows of the story, in order; enroll.c holds the functions. The tail begins at SEAL. */
+#define ENROLMENT_STEPS(ROW)                                                                                 \
+    ROW(OPEN, open) /* worker: both stages of reading the message */                                         \
+    ROW(OPENED, opened)                                                                                      \
+    ROW(ADMIT, admit)   /* pure: is this a message we serve, signed by whom it should be? */                 \
+    ROW(RECALL, recall) /* store: finished, pending and running transactions are answered here */            \
+    ROW(RECALLED, recalled)                                                                                  \
+    ROW(AUTHORISE, authorise) /* validator: looks at the challenge, binds nothing */                         \
+    ROW(AUTHORISED, authorised)                                                                              \
+    ROW(DECIDE, decide)   /* pure: policy */                                                                 \
+    ROW(BEGIN, begin)     /* store: bind the challenge, create the transaction, take the lease */            \
+    ROW(BEGUN, begun)     /* ours: on to submit */                                                           \
+    ROW(TAKE_UP, take_up) /* store: from recalled only: claim what is due or orphaned */                     \
+    ROW(TAKEN_UP, taken_up)                                                                                  \
+    ROW(SUBMIT, submit) /* backend, then record: both belong to the submission */                            \
+    ROW(SUBMITTED, submitted)                                                                                \
+    ROW(SEAL, seal) /* worker: the CertRep */                                                                \
+    ROW(SEALED, sealed)                                                                                      \
+    ROW(REPLY, reply) /* and audit */
+
+enum step {
+#define ROW(code, name) STEP_##code,
+    ENROLMENT_STEPS(ROW)
+#undef ROW
+        STEP_COUNT
+};
+
+/* Input and output of the open job. */
+struct opening {
+    struct bytes der; /* inside `decoded`, or the exchange's body */
+    struct buffer decoded;
+    struct scep_rules rules;
+    struct ra_set *ra; /* a reference */
+    const struct proxy_signers *proxies;
+    int64_t now;
+    struct scep_message *message;
+    bool proxy; /* the signer may enrol for others */
+    enum error_code code;
+    struct error error;
+};
+
+/* Input and output of the seal job. */
+struct sealing {
+    struct scep_reply reply;
+    struct buffer der;
+    enum error_code code;
+    struct error error;
+};
+
+struct enrolment {
+    struct enroll *service;
+    struct gateway_settings *settings; /* a reference: a request keeps what it began with */
+    struct http_exchange *exchange;
+    struct alias *alias; /* a reference */
+    char request_id[ID_TEXT_SIZE];
+    char client[72];        /* address:port; outlives the exchange */
+    char *transaction_text; /* transactionID, printable; NULL until opened */
+    enum step step;
+    bool in_tail;
+    int64_t started, step_started; /* monotonic */
+    int64_t pause;                 /* ms until the next look at a busy transaction */
+    struct event *timer;           /* wait for a busy transaction, or for a submission */
+    struct opening opening;
+    struct challenge_verdict challenge;
+    struct verdict policy;
+    struct error error; /* FAIL: code, and the cause for log and audit */
+    struct store_request request;
+    struct persist persist;
+    struct store_answer *answer; /* of the last store operation */
+    struct buffer sealed_csr;
+    uint8_t plan[BACKEND_PLAN_MAX];
+    char record_id[ID_TEXT_SIZE];
+    struct audit_details details;
+    struct submission_order order; /* what begun or taken up found */
+    struct submission *submission;
+    struct outcome outcome;
+    struct sealing sealing;
+};
+
+/* Drives `e` from its current step until it waits or is over. */
+void enrolment_run(struct enrolment *e);
+/* What a completion calls. */
+void enrolment_resume(struct enrolment *e);
+void enrolment_free(struct enrolment *e);
+/* Sets error and text, returns STEP_FAIL. */
+enum step_result enrolment_fail(struct enrolment *e, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+struct log_scope enrolment_scope(const struct enrolment *e);
+/* ms left of enroll.wait; 0 when it is over. */
+int64_t enrolment_patience(const struct enrolment *e);
+
+#define ROW(code, name) enum step_result step_##name(struct enrolment *e);
+ENROLMENT_STEPS(ROW)
+#undef ROW
