@@ -1,4 +1,8 @@
-int main(void)
+/* main.c: which command was asked for. */
+#include "cli/command.h"
+#include "server.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return cli_main(argc, argv, server_main);
 }

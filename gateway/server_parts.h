@@ -1,0 +1,52 @@
+/* server_parts.h: what the daemon owns; shared by server.c (start, drain, stop) and reload.c. Loop thread. */
+#pragma once
+
+#include "admin/admin.h"
+#include "alias/alias.h"
+#include "challenge/challenge.h"
+#include "enroll/enroll.h"
+#include "http/listener.h"
+#include "issuing/backends.h"
+#include "issuing/ra_maker.h"
+#include "metrics/metrics.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "transaction/obligations.h"
+#include "worker/pool.h"
+
+/* In the order of their making; freed in reverse. */
+struct server {
+    struct gateway_settings *settings; /* a reference */
+    struct event_base *base;
+    struct metrics *metrics;
+    struct keys *keys;
+    struct store *store;
+    struct pool *pool;
+    struct lane *lane; /* of the server's own jobs */
+    struct backends *backends;
+    struct alias_directory *directory;
+    struct ra_maker *ra_maker;
+    struct challenge_service *challenges;
+    struct obligations *obligations;
+    struct enroll *enroll;
+    struct admin *admin;
+    struct http_listener *scep;
+    struct http_listener *admin_tcp;
+    struct http_listener *admin_unix;
+    struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
+    struct event *gauge_timer;
+    struct event *watchdog;
+    int64_t watchdog_due;
+    struct event *drain_timer;
+    int64_t drain_until; /* monotonic; 0 while serving */
+    bool reloading;
+    bool reload_again;
+    int rows_in_flight; /* audit rows of the server itself */
+};
+
+/* Makes an alias of checked settings and puts it into the directory. */
+enum error_code server_add_alias(struct server *s, struct alias_settings *settings, struct error *e);
+/* Reads the settings again on a worker and applies the difference; a bad file leaves the old ones serving. */
+void server_reload(struct server *s);
+/* An audit row of the daemon itself. `details` is closed and freed. */
+void server_audit(struct server *s, enum audit_code code, struct audit_details *details);
