@@ -1,0 +1,259 @@
+/* schema.c: every setting, once: where it goes, what it may be, what it is when nobody says, and why.
+ *
+ * Rows of one map stand together (print.c and reference.c rely on it).
+ */
+#include "settings/schema.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "scep/message.h"
+#include "settings/forms.h"
+
+#define COUNT(table) (sizeof(table) / sizeof(table)[0])
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define YEARS  (365 * DAY)
+#define KIB    INT64_C(1024)
+#define MIB    (1024 * KIB)
+
+#define AT(member) offsetof(struct gateway_settings, member)
+
+const struct setting_row schema_gateway[] = {
+    {"state", SETTING_PATH, AT(state), .initial = "/var/lib/scepgate", .flags = SETTING_FROZEN,
+     .help = "Folder for everything that must outlive a restart: database, master key, what backends keep."},
+    {"listen", SETTING_LIST, AT(listen), 1, 64, "127.0.0.1:8080", .flags = SETTING_FROZEN,
+     .check = form_address,
+     .help = "Addresses that serve SCEP over HTTP. SCEP encrypts and signs its messages itself, so plain "
+             "HTTP is usual."},
+
+    {"admin.listen", SETTING_LIST, AT(admin_listen), 0, 8, "[]", .flags = SETTING_FROZEN,
+     .check = form_loopback,
+     .help = "Addresses for /metrics, /healthz and /readyz. Loopback only: there is no access control. "
+             "Empty: none."},
+    {"admin.socket", SETTING_PATH, AT(admin_socket), .flags = SETTING_FROZEN,
+     .help = "Unix socket for management (`scepgate challenge`, …), mode 0600. Default: admin.sock in the "
+             "state folder."},
+
+    {"limits.connections", SETTING_INT, AT(limits.connections), 1, 1000000, "4096",
+     .help = "Open connections in all. Further ones are closed at once. Needs as many file descriptors."},
+    {"limits.connections_per_address", SETTING_INT, AT(limits.connections_per_address), 1, 1000000, "256",
+     .help = "Open connections from one address. Raise it behind a proxy or ingress, where all clients share "
+             "one."},
+    {"limits.request_deadline", SETTING_DURATION, AT(limits.request_deadline), 100, HOUR, "30s",
+     .help = "Headers and body must have arrived within this time; bytes that trickle in do not extend it."},
+    {"limits.reply_deadline", SETTING_DURATION, AT(limits.reply_deadline), 100, HOUR, "30s",
+     .help = "A client must have taken its reply within this time."},
+    {"limits.idle_deadline", SETTING_DURATION, AT(limits.idle_deadline), 100, HOUR, "60s",
+     .help = "A kept connection is closed after this time without a new request."},
+    {"limits.body", SETTING_SIZE, AT(limits.body), KIB, 64 * MIB, "256KiB",
+     .help = "Largest body of a request. An enrolment has some 3 to 10 KiB."},
+    {"limits.headers", SETTING_SIZE, AT(limits.headers), KIB, MIB, "16KiB",
+     .help = "Largest headers of a request."},
+    {"limits.uri", SETTING_SIZE, AT(limits.uri), KIB, MIB, "64KiB",
+     .help = "Longest request line. Clients that enrol by GET put the whole message there: 16 KiB and more."},
+
+    {"worker.threads", SETTING_INT, AT(worker.threads), 0, 1024, "0", .flags = SETTING_FROZEN,
+     .help = "Threads for cryptography. 0: one per processor."},
+    {"worker.queue_per_alias", SETTING_INT, AT(worker.queue_per_alias), 1, 1000000, "256",
+     .flags = SETTING_FROZEN,
+     .help = "Jobs of one alias that may wait; beyond it that alias answers 503, the others do not notice."},
+    {"worker.queue_total", SETTING_INT, AT(worker.queue_total), 1, 1000000, "4096", .flags = SETTING_FROZEN,
+     .help = "Jobs that may wait in all; beyond it the answer is 503."},
+
+    {"enroll.wait", SETTING_DURATION, AT(enroll.wait), 0, 5 * MINUTE, "10s",
+     .help = "How long a client is held for its certificate before it gets PENDING and has to poll. Many "
+             "clients give up "
+             "after 15 to 30 seconds without an answer."},
+    {"enroll.backend_deadline", SETTING_DURATION, AT(enroll.backend_deadline), 100, HOUR, "30s",
+     .help = "A submission to a backend that got no answer within this time counts as lost."},
+    {"enroll.lease", SETTING_DURATION, AT(enroll.lease), SECOND, 2 * HOUR, "60s",
+     .help =
+         "How long one gateway process owns a submission. Must be longer than `enroll.backend_deadline`."},
+    {"enroll.retry_after", SETTING_DURATION, AT(enroll.retry_after), SECOND, HOUR, "5s",
+     .help = "What Retry-After says in answers with status 503."},
+
+    {"store.type", SETTING_CHOICE, AT(store.type), .initial = "sqlite", .choices = "sqlite",
+     .flags = SETTING_FROZEN | SETTING_WORD, .help = "What keeps challenges, transactions and certificates."},
+    {"store.path", SETTING_PATH, AT(store.path), .flags = SETTING_FROZEN,
+     .help = "The database. Default: scepgate.db in the state folder. On a local file system."},
+    {"store.master_key", SETTING_SECRET, AT(store.master_key), .flags = SETTING_FROZEN,
+     .help = "Key ring that seals what the store keeps: lines of ID:64 hexadecimal digits, newest first. "
+             "Default: master.key in "
+             "the state folder, made at the first start."},
+
+    {"retention.unused_challenge", SETTING_DURATION, AT(retention.unused_challenge), 0, 100 * YEARS, "30d",
+     .help = "How long a challenge that nobody used stays listed after it expired."},
+    {"retention.used_challenge", SETTING_DURATION, AT(retention.used_challenge), HOUR, 100 * YEARS, "90d",
+     .help = "How long the mark of a used challenge stays after its validity and the retransmit window."},
+    {"retention.finished_transaction", SETTING_DURATION, AT(retention.finished_transaction), HOUR,
+     100 * YEARS, "90d",
+     .help =
+         "How long a finished transaction stays. At least as long as every `transaction.retransmit_window`."},
+    {"retention.certificate", SETTING_DURATION, AT(retention.certificate), 0, 100 * YEARS, "365d",
+     .help = "How long an issued certificate stays recorded after it expired."},
+    {"retention.audit", SETTING_DURATION, AT(retention.audit), DAY, 100 * YEARS, "730d",
+     .help = "How long the audit trail is kept."},
+
+    {"log.level", SETTING_CHOICE, AT(log.level), .initial = "info", .choices = "debug info warning error",
+     .help = "The least level that is written."},
+    {"log.format", SETTING_CHOICE, AT(log.format), .initial = "auto", .choices = "auto json text",
+     .help = "One JSON object per line, or lines for people. auto: for people on a terminal, else JSON."},
+};
+const size_t schema_gateway_count = COUNT(schema_gateway);
+
+#undef AT
+#define AT(member) offsetof(struct alias_settings, member)
+
+const struct setting_row schema_alias[] = {
+    {"tenant", SETTING_TEXT, AT(tenant), 1, 64, "default", .check = form_name,
+     .help = "Who owns the alias: the unit of isolation and of the audit trail."},
+    {"backend", SETTING_REFERENCE, AT(backend), 1, 64, .choices = "backends", .flags = SETTING_REQUIRED,
+     .check = form_name, .help = "What issues the certificates: the name of a section of `backends`."},
+    {"hosts", SETTING_LIST, AT(hosts), 0, 64, "[]", .check = form_host,
+     .help = "Host names that mean this alias. With `paths`, these count on these hosts alone."},
+    {"paths", SETTING_LIST, AT(paths), 0, 64, "[]", .check = form_url_path,
+     .help = "Further URL paths for clients that cannot be told another, such as /cgi-bin/pkiclient.exe. "
+             "Compared without "
+             "regard to case. /scep/ALIAS always works."},
+
+    {"challenge.type", SETTING_CHOICE, AT(challenge.type), .choices = "one_time static none",
+     .flags = SETTING_REQUIRED,
+     .help = "Who may enrol: holders of a one-time password, of one shared password, or (none) everybody who "
+             "reaches the URL. "
+             "There is no default: it must be said."},
+    {"challenge.secret", SETTING_SECRET, AT(challenge.secret),
+     .help = "The shared password; with `type: static` only."},
+    {"challenge.ttl", SETTING_DURATION, AT(challenge.ttl), SECOND, 10 * YEARS, "1h",
+     .help = "How long a one-time challenge is good when its creator does not say."},
+    {"challenge.max_ttl", SETTING_DURATION, AT(challenge.max_ttl), SECOND, 10 * YEARS, "30d",
+     .help = "The longest life that a creator may ask for."},
+    {"challenge.uses", SETTING_INT, AT(challenge.uses), 1, 1000000, "1",
+     .help = "How many enrolments a one-time challenge is good for when its creator does not say."},
+    {"challenge.release_on_rejection", SETTING_BOOL, AT(challenge.release_on_rejection), .initial = "false",
+     .help = "Give a one-time challenge back when policy or backend rejected the request, so that a "
+             "corrected one may use it."},
+    {"challenge.failure_limit", SETTING_INT, AT(challenge.failure_limit), 0, 1000000, "20",
+     .help = "Refused challenges within `failure_window`, per alias and per source address, before further "
+             "ones are refused "
+             "unseen. 0: no limit."},
+    {"challenge.failure_window", SETTING_DURATION, AT(challenge.failure_window), SECOND, 7 * DAY, "10m",
+     .help = "The window of `failure_limit`."},
+
+    {"ra.from", SETTING_REFERENCE, 0, 1, 64, "backend", "backends backend files ca", SETTING_UNBOUND,
+     "Where the key comes from that opens requests and signs replies. backend: made here, certified by the "
+     "alias' own backend, "
+     "renewed by itself. A backend's name: certified by that one. files: `certificate` and `key`. ca: the "
+     "CA's own key, for "
+     "clients that know no RA; it then meets every message from the network. The words backend, files and ca "
+     "win over "
+     "backends of the same name."},
+    {"ra.certificate", SETTING_PATH, AT(ra.certificate),
+     .help = "PEM file, issuers may follow; with `from: files`."},
+    {"ra.key", SETTING_PATH, AT(ra.key), .help = "PEM file of the RSA key; with `from: files`."},
+    {"ra.key_bits", SETTING_INT, AT(ra.key_bits), 2048, 8192, "2048",
+     .help = "Size of a generated RSA key. Every enrolment costs two operations with it, and old clients "
+             "know no larger one."},
+    {"ra.lifetime", SETTING_DURATION, AT(ra.lifetime), HOUR, 30 * YEARS, "365d",
+     .help = "Validity asked for the RA certificate. It is renewed after two thirds; the old key still opens "
+             "messages until it "
+             "expires."},
+    {"ra.subject", SETTING_TEXT, AT(ra.subject), 3, 512, "CN=SCEP RA {alias}", .check = form_subject,
+     .help = "Subject of the RA certificate, as in RFC 2253; {alias} becomes the alias' name."},
+
+    {"algorithms.ciphers", SETTING_CHOICES, AT(ciphers), 1, 4, "[aes128, aes192, aes256, 3des]",
+     "aes128 aes192 aes256 3des", SETTING_BITS,
+     "Accepted for content encryption (all CBC). 3DES is on because Apple and NDES-era clients use it "
+     "unasked."},
+    {"algorithms.digests", SETTING_CHOICES, AT(digests), 1, 5, "[sha1, sha224, sha256, sha384, sha512]",
+     "sha1 sha224 sha256 sha384 sha512", SETTING_BITS,
+     "Accepted for signatures of messages. SHA-1 is on because Apple and NDES-era clients use it unasked."},
+
+    {"policy.keys.types", SETTING_CHOICES, AT(policy.key_types), 1, 8, "[rsa, ec]", "rsa ec ed25519",
+     .help = "Types of key that may be certified."},
+    {"policy.keys.rsa_min_bits", SETTING_INT, AT(policy.rsa_min_bits), 1024, 16384, "2048",
+     .help = "Smallest RSA key."},
+    {"policy.keys.rsa_max_bits", SETTING_INT, AT(policy.rsa_max_bits), 1024, 16384, "8192",
+     .help = "Largest RSA key. A check of a signature costs more than its size grows, and clients choose the "
+             "size."},
+    {"policy.keys.curves", SETTING_LIST, AT(policy.curves), 1, 32, "[P-256, P-384, P-521]",
+     .help = "Curves of EC keys: P-256, P-384, P-521, or OpenSSL's short name of another."},
+    {"policy.subject", SETTING_RULES, AT(policy.subject_fields), .initial = "{}", .check = form_subject_field,
+     .help = "Rules per subject field, named as OpenSSL does (CN, O, OU, serialNumber, …) or by dotted OID."},
+    {"policy.other_subject_fields", SETTING_BOOL, AT(policy.other_subject_fields), .initial = "true",
+     .help = "Subject fields without a rule are allowed."},
+    {"policy.san", SETTING_RULES, AT(policy.san_kinds), 0, 0,
+     "{dns: {}, email: {}, ip: {}, uri: {}, upn: {}}", "dns email ip uri upn directory other",
+     .help = "Rules per kind of subject alternative name. The kinds written here replace the default list."},
+    {"policy.other_san_kinds", SETTING_BOOL, AT(policy.other_san_kinds), .initial = "false",
+     .help = "Kinds of subject alternative name without a rule are allowed."},
+    {"policy.empty_subject", SETTING_BOOL, AT(policy.empty_subject), .initial = "true",
+     .help = "A request without subject is allowed, but only with a subject alternative name."},
+    {"policy.max_validity", SETTING_DURATION, AT(policy.max_validity), 0, 100 * YEARS, "0",
+     .help = "Longest validity of a certificate. 0: as the backend decides."},
+
+    {"proxy_signers.issuers", SETTING_PATHS, AT(proxy_signers.issuers), 0, 64, "[]",
+     .help = "PEM files of issuers whose certificates may sign requests for other keys: clients that enrol "
+             "on behalf of devices "
+             "(Jamf as proxy, Fleet, Google's connector). Everybody else must sign with the key that is to "
+             "be certified."},
+    {"proxy_signers.fingerprints", SETTING_LIST, AT(proxy_signers.fingerprints), 0, 1024, "[]",
+     .check = form_fingerprint, .help = "The same for single signer certificates, by their SHA-256."},
+
+    {"compat.obsolete_algorithms", SETTING_CHOICES, 0, 0, 2, "[]", "des md5", SETTING_UNBOUND,
+     "Accept what is broken, for devices that know nothing else (PIX, IOS 12). Anybody who records the "
+     "traffic can read the "
+     "challenge. Audited per use."},
+    {"compat.fail_info_text", SETTING_BOOL, AT(compat.fail_info_text), .initial = "true",
+     .help = "Say in words why a request was refused. Turn it off for clients that choke on the attribute."},
+    {"compat.get_pki_operation", SETTING_BOOL, AT(compat.get_pki_operation), .initial = "true",
+     .help = "Accept PKIOperation by GET, as certmonger and old clients send it."},
+    {"compat.root_in_get_ca_cert", SETTING_BOOL, AT(compat.root_in_get_ca_cert), .initial = "true",
+     .help = "Answer GetCACert with the chain up to the root, not only up to the last intermediate."},
+
+    {"transaction.retransmit_window", SETTING_DURATION, AT(transaction.retransmit_window), MINUTE, 365 * DAY,
+     "24h", .help = "A request that comes again within this time gets the same certificate again."},
+    {"transaction.supersede", SETTING_BOOL, AT(transaction.supersede), .initial = "false",
+     .help = "Another request with the same transaction id and key ends an unfinished one instead of being "
+             "refused."},
+    {"transaction.pending_expiry", SETTING_DURATION, AT(transaction.pending_expiry), MINUTE, 365 * DAY, "7d",
+     .help = "An enrolment that nobody decided is refused after this time."},
+};
+const size_t schema_alias_count = COUNT(schema_alias);
+
+#undef AT
+#define AT(member) offsetof(struct pattern_rule, member)
+
+const struct setting_row schema_rule[] = {
+    {"required", SETTING_BOOL, AT(required), .help = "At least one must be there. Default: false."},
+    {"forbidden", SETTING_BOOL, AT(forbidden), .help = "None may be there. Default: false."},
+    {"patterns", SETTING_LIST, AT(patterns), 0, 1024, .check = form_pattern,
+     .help = "Regular expressions (PCRE2); every value must match one of them as a whole. Default: anything "
+             "goes."},
+    {"max", SETTING_INT, AT(max_count), 0, 1024, .help = "How many there may be. Default: 0, no limit."},
+};
+const size_t schema_rule_count = COUNT(schema_rule);
+
+const char *const schema_sections[] = {"backends", "defaults", "aliases", NULL};
+
+/* Rows bound to an enum give its number by the order of their words. */
+_Static_assert(CHALLENGE_ONE_TIME == 0 && CHALLENGE_STATIC == 1 && CHALLENGE_NONE == 2,
+               "order of challenge.type");
+_Static_assert(LOG_LEVEL_DEBUG == 0 && LOG_LEVEL_ERROR == 3, "order of log.level");
+_Static_assert(SCEP_CIPHERS_DEFAULT == 0xF && SCEP_CIPHER_AES128 == 1 && SCEP_CIPHER_DES3 == 8,
+               "order of ciphers");
+_Static_assert(SCEP_DIGESTS_DEFAULT == 0x1F && SCEP_DIGEST_SHA1 == 1 && SCEP_DIGEST_SHA512 == 16,
+               "order of digests");
+_Static_assert(LOG_FORMAT_AUTO == 0 && LOG_FORMAT_JSON == 1 && LOG_FORMAT_TEXT == 2, "order of log.format");
+
+const struct backend_rows *catalogue_find(const struct settings_catalogue *catalogue, const char *type)
+{
+    for (size_t i = 0; catalogue && i < catalogue->backend_count; i++) {
+        if (strcmp(catalogue->backends[i].type, type) == 0)
+            return &catalogue->backends[i];
+    }
+    return NULL;
+}

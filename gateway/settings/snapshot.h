@@ -1,8 +1,10 @@
 /* snapshot.h: the settings as the rooms read them: typed, checked, immutable, reference-counted.
  *
- * Two layers: one `struct gateway_settings`, and one `struct alias_settings` per alias, so that changing an alias costs
- * one. References may be taken and dropped on any thread. Texts are NUL-terminated and never NULL unless said.
- * Durations are milliseconds, sizes bytes. The rows that fill these structs are in schema.c.
+ * Two layers: one `struct gateway_settings`, and one `struct alias_settings` per alias, so that changing an
+ * alias costs one. References may be taken and dropped on any thread. Texts are NUL-terminated and never NULL
+ * unless said. Durations are milliseconds, sizes bytes. The rows that fill these structs are in schema.c.
+ * What lists, rules, secrets and most texts point to belongs to `block` and the blocks behind it, which
+ * aliases share.
  */
 #pragma once
 
@@ -20,8 +22,8 @@ struct text_list {
 
 /* Where a secret comes from: exactly one is set. */
 struct secret_source {
-    char *file;  /* path, or NULL */
-    char *env;   /* environment variable, or NULL */
+    char *file;          /* path, or NULL */
+    char *env;           /* environment variable, or NULL */
     struct secret value; /* the secret itself once loaded; what `value:` gave or file and env held */
 };
 
@@ -29,13 +31,14 @@ enum challenge_type { CHALLENGE_ONE_TIME, CHALLENGE_STATIC, CHALLENGE_NONE };
 enum ra_source { RA_FROM_BACKEND, RA_FROM_FILES, RA_FROM_CA };
 
 struct challenge_settings {
-    enum challenge_type type; /* no default: an alias says it */
+    enum challenge_type type;    /* no default: an alias says it */
     struct secret_source secret; /* static */
     int64_t ttl;                 /* one_time: default life */
     int64_t max_ttl;
     int uses; /* one_time: default uses */
     bool release_on_rejection;
-    int failure_limit;       /* refused challenges per alias and per source address within the window; 0: no limit */
+    int failure_limit; /* refused challenges per alias and per source address within the window; 0: no limit
+                        */
     int64_t failure_window;
 };
 
@@ -46,10 +49,11 @@ struct ra_settings {
     char *key;         /* RA_FROM_FILES: PEM path */
     int key_bits;      /* generated RSA key */
     int64_t lifetime;
-    char *subject;     /* RFC 2253 text; "{alias}" is replaced */
+    char *subject; /* RFC 2253 text; "{alias}" is replaced */
 };
 
-struct pattern_rule { /* a subject field or SAN kind, with patterns that every value must match (one of them) */
+struct pattern_rule { /* a subject field or SAN kind, with patterns that every value must match (one of them)
+                       */
     char *name;
     bool required;
     bool forbidden;
@@ -68,11 +72,11 @@ struct policy_settings {
     struct pattern_rule *san_kinds;
     size_t san_kind_count;
     bool other_san_kinds;
-    bool empty_subject; /* allowed when there is a SAN */
+    bool empty_subject;   /* allowed when there is a SAN */
     int64_t max_validity; /* 0: the backend's own */
 };
 
-struct proxy_signer_settings { /* clients that enrol on behalf of devices */
+struct proxy_signer_settings {     /* clients that enrol on behalf of devices */
     struct text_list issuers;      /* PEM files of trusted issuers */
     struct text_list fingerprints; /* SHA-256 of signer certificates, hex */
 };
@@ -105,7 +109,7 @@ struct alias_settings {
     struct proxy_signer_settings proxy_signers;
     struct compat_settings compat;
     struct transaction_settings transaction;
-    char *origin; /* "gateway.yaml:12:3", for messages */
+    char *origin;                /* "gateway.yaml:12:3", for messages */
     struct setting_block *block; /* parsed rows, for printing; owned */
     int references;
 };
@@ -126,7 +130,7 @@ struct limit_settings {
     int connections_per_address;
     int64_t request_deadline; /* headers and body together, from the first byte or the accept */
     int64_t reply_deadline;
-    int64_t idle_deadline;    /* between requests of a kept connection */
+    int64_t idle_deadline; /* between requests of a kept connection */
     size_t body;
     size_t headers;
     size_t uri;
@@ -148,14 +152,15 @@ struct enroll_settings {
 struct store_settings {
     char *type; /* "sqlite" */
     char *path;
-    struct secret_source master_key; /* neither file nor env nor value: a file in the state folder, made at first start */
+    struct secret_source
+        master_key; /* neither file nor env nor value: a file in the state folder, made at first start */
 };
 
-struct retention_settings { /* how long each kind is kept; see docs/operations.md */
+struct retention_settings {   /* how long each kind is kept; see docs/operations.md */
     int64_t unused_challenge; /* after it expired */
     int64_t used_challenge;   /* after its validity and the retransmit window */
     int64_t finished_transaction;
-    int64_t certificate;      /* after notAfter */
+    int64_t certificate; /* after notAfter */
     int64_t audit;
 };
 
@@ -181,6 +186,7 @@ struct gateway_settings {
     struct alias_settings **aliases; /* each with a reference of this snapshot */
     size_t alias_count;
     struct setting_block *block;
+    struct setting_block *defaults; /* what aliases share; the end of the chain of every alias' block */
     int references;
 };
 
@@ -188,3 +194,5 @@ struct gateway_settings *gateway_settings_ref(struct gateway_settings *s);
 void gateway_settings_unref(struct gateway_settings *s); /* accepts NULL */
 struct alias_settings *alias_settings_ref(struct alias_settings *s);
 void alias_settings_unref(struct alias_settings *s); /* accepts NULL */
+/* Reload: would an alias made of either behave the same? */
+bool alias_settings_equal(const struct alias_settings *a, const struct alias_settings *b);

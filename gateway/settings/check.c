@@ -1,0 +1,154 @@
+/* check.c: see check.h. */
+#include "settings/check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "settings/claims.h"
+#include "settings/section.h"
+#include "settings/shown.h"
+#include "settings/units.h"
+
+#define SHORT_SECRET 12
+
+struct check {
+    const struct gateway_settings *s;
+    struct problems *problems;
+    const char **backends; /* names, sorted */
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_backend(const struct check *c, const char *name)
+{
+    return c->s->backend_count &&
+           bsearch(&name, c->backends, c->s->backend_count, sizeof *c->backends, compare_names);
+}
+
+static void check_reference(const struct check *c, const struct alias_settings *a, const char *path,
+                            const char *name)
+{
+    char text[SHOWN_SIZE];
+    if (is_backend(c, name))
+        return;
+    const char *close = closest_word(name, c->backends, c->s->backend_count);
+    problem(c->problems, block_place(a->block, path),
+            "alias `%s`: `%s` names the backend \"%s\", which does not exist; %s%s%s", a->name, path,
+            shown(text, name), close ? "did you mean `" : "define it under `backends`", close ? close : "",
+            close ? "`?" : "");
+}
+
+static bool says_itself(const struct alias_settings *a, const char *path)
+{
+    return block_own(a->block, block_row(a->block, path)) != NULL;
+}
+
+static void check_challenge(const struct check *c, const struct alias_settings *a)
+{
+    const struct challenge_settings *ch = &a->challenge;
+    bool typed = setting_block_text(a->block, "challenge.type") != NULL;
+    struct place at = block_place(a->block, "challenge.type");
+    if (typed && ch->type == CHALLENGE_STATIC && !ch->secret.value.data)
+        problem(c->problems, at,
+                "alias `%s`: a static challenge needs `challenge.secret`, such as {file: PATH}", a->name);
+    if (typed && ch->type == CHALLENGE_STATIC && ch->secret.value.data && ch->secret.value.len < SHORT_SECRET)
+        warning(c->problems, block_place(a->block, "challenge.secret"),
+                "alias `%s`: the shared password is shorter than %d characters; it can be guessed", a->name,
+                SHORT_SECRET);
+    if (typed && ch->type != CHALLENGE_STATIC && says_itself(a, "challenge.secret"))
+        warning(c->problems, block_place(a->block, "challenge.secret"),
+                "alias `%s`: `challenge.secret` has no effect without `type: static`", a->name);
+    if (typed && ch->type == CHALLENGE_NONE)
+        warning(c->problems, at,
+                "alias `%s`: with `challenge: {type: none}` everybody who reaches it gets a certificate",
+                a->name);
+    if (ch->ttl > ch->max_ttl)
+        problem(
+            c->problems, block_place(a->block, "challenge.ttl"),
+            "alias `%s`: `challenge.ttl` is longer than `challenge.max_ttl`; shorten it or raise the other",
+            a->name);
+}
+
+static void check_ra(const struct check *c, const struct alias_settings *a)
+{
+    struct place at = block_place(a->block, "ra.from");
+    if (a->ra.from == RA_FROM_BACKEND && a->ra.backend[0])
+        check_reference(c, a, "ra.from", a->ra.backend);
+    if (a->ra.from == RA_FROM_FILES && (!a->ra.certificate[0] || !a->ra.key[0]))
+        problem(c->problems, at, "alias `%s`: `ra.from: files` needs `ra.certificate` and `ra.key`", a->name);
+    if (a->ra.from != RA_FROM_FILES && (says_itself(a, "ra.certificate") || says_itself(a, "ra.key")))
+        warning(c->problems, at,
+                "alias `%s`: `ra.certificate` and `ra.key` have no effect without `from: files`", a->name);
+    if (a->ra.from == RA_FROM_CA)
+        warning(
+            c->problems, at,
+            "alias `%s`: with `ra.from: ca` the CA's own key meets every message from the network%s", a->name,
+            is_backend(c, "ca") ? "; if you meant the backend named `ca`, write `from: backend` or rename it"
+                                : "");
+}
+
+static void check_algorithms(const struct check *c, const struct alias_settings *a)
+{
+    if (a->compat.obsolete_des || a->compat.obsolete_md5)
+        warning(c->problems, block_place(a->block, "compat.obsolete_algorithms"),
+                "alias `%s` accepts %s%s%s, which protect nothing: whoever records the traffic can read the "
+                "challenge",
+                a->name, a->compat.obsolete_des ? "DES" : "",
+                a->compat.obsolete_des && a->compat.obsolete_md5 ? " and " : "",
+                a->compat.obsolete_md5 ? "MD5" : "");
+    if (a->policy.rsa_min_bits > a->policy.rsa_max_bits)
+        problem(c->problems, block_place(a->block, "policy.keys.rsa_min_bits"),
+                "alias `%s`: `policy.keys.rsa_min_bits` is above `policy.keys.rsa_max_bits`", a->name);
+}
+
+static void check_alias(const struct check *c, const struct alias_settings *a)
+{
+    char text[UNIT_TEXT_SIZE];
+    if (a->backend[0])
+        check_reference(c, a, "backend", a->backend);
+    check_challenge(c, a);
+    check_ra(c, a);
+    check_algorithms(c, a);
+    if (a->transaction.retransmit_window > c->s->retention.finished_transaction)
+        problem(c->problems, block_place(a->block, "transaction.retransmit_window"),
+                "alias `%s`: `transaction.retransmit_window` is longer than transactions are kept "
+                "(`retention.finished_transaction`, %s)",
+                a->name, duration_text(text, c->s->retention.finished_transaction));
+}
+
+static void check_gateway(const struct check *c)
+{
+    const struct gateway_settings *s = c->s;
+    if (s->enroll.lease <= s->enroll.backend_deadline)
+        problem(c->problems, block_place(s->block, "enroll.lease"),
+                "`enroll.lease` must be longer than `enroll.backend_deadline`, or two processes submit the "
+                "same request");
+    if (s->worker.queue_total < s->worker.queue_per_alias)
+        problem(c->problems, block_place(s->block, "worker.queue_total"),
+                "`worker.queue_total` must be at least `worker.queue_per_alias`");
+    if (s->alias_count == 0)
+        warning(c->problems, s->block->at, "there are no `aliases`, so every request gets 404");
+}
+
+void settings_check(const struct gateway_settings *s, struct problems *problems)
+{
+    CLEANUP(memory) const char **names = calloc(s->backend_count + 1, sizeof *names);
+    struct check c = {.s = s, .problems = problems, .backends = names};
+    if (!names) {
+        problem(problems, s->block->at, "out of memory while checking");
+        return;
+    }
+    for (size_t i = 0; i < s->backend_count; i++)
+        names[i] = s->backends[i].name;
+    qsort(names, s->backend_count, sizeof *names, compare_names);
+    check_gateway(&c);
+    for (size_t i = 0; i < s->alias_count; i++)
+        check_alias(&c, s->aliases[i]);
+    claims_check(s, problems);
+}
