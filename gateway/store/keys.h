@@ -1,9 +1,10 @@
-/* keys.h: keys at rest. A master key ring, newest first; purpose keys by HKDF-SHA-256; sealed values; challenge hashes.
+/* keys.h: keys at rest. A master key ring, newest first; purpose keys by HKDF-SHA-256; sealed values;
+ * challenge hashes.
  *
  * Master key file: one key per line, "ID:64 hex digits", newest first; ID is 1..16 of [a-z0-9-]. Mode 0600.
- * A sealed value is: version 1 | key id length | key id | 96-bit nonce | AES-256-GCM ciphertext | tag; its additional data is
- * alias, kind and record id, so that a value moved elsewhere does not open.
- * Thread-safe after creation (read-only). Pure otherwise.
+ * A sealed value is: version 1 | key id length | key id | 96-bit nonce | AES-256-GCM ciphertext | tag; its
+ * additional data is alias, kind and record id, so that a value moved elsewhere does not open. Thread-safe
+ * after creation (read-only). Pure otherwise.
  */
 #pragma once
 
@@ -13,8 +14,8 @@
 
 struct keys;
 
-#define KEYS_MAX 8
-#define KEY_ID_MAX 16
+#define KEYS_MAX            8
+#define KEY_ID_MAX          16
 #define CHALLENGE_HASH_SIZE 32
 
 enum seal_kind { SEAL_CSR, SEAL_RA_KEY, SEAL_BACKEND_DATA };
@@ -27,7 +28,8 @@ void keys_free(struct keys *k); /* wipes; accepts NULL */
 
 size_t keys_count(const struct keys *k);
 const char *keys_id(const struct keys *k, size_t index); /* 0 is the newest */
-/* A value every holder of the same newest key computes alike: how replicas notice a key they do not share. Hex, 32 digits. */
+/* A value every holder of the same newest key computes alike: how replicas notice a key they do not share.
+ * Hex, 32 digits. */
 const char *keys_check_value(const struct keys *k);
 
 enum error_code keys_seal(const struct keys *k, enum seal_kind kind, const char *alias, const char *record,
@@ -36,5 +38,5 @@ enum error_code keys_seal(const struct keys *k, enum seal_kind kind, const char 
 enum error_code keys_unseal(const struct keys *k, enum seal_kind kind, const char *alias, const char *record,
                             struct bytes sealed, struct secret *out, struct error *e);
 /* HMAC-SHA-256 of a challenge under the look-up key derived from ring key `index`, bound to the alias. */
-enum error_code keys_challenge_hash(const struct keys *k, size_t index, const char *alias, struct bytes challenge,
-                                    uint8_t out[CHALLENGE_HASH_SIZE]);
+enum error_code keys_challenge_hash(const struct keys *k, size_t index, const char *alias,
+                                    struct bytes challenge, uint8_t out[CHALLENGE_HASH_SIZE]);

@@ -1,14 +1,14 @@
 /* store.h: the store contract. Domain operations, all asynchronous, all idempotent by operation id.
  *
- * How to use: fill a `struct store_request`, keep it and everything it points to alive, call store_submit; `done` is called
- * exactly once, on the loop thread, never inside store_submit, and owns the answer (store_answer_free). The answer and all it
- * points to is one allocation.
+ * How to use: fill a `struct store_request`, keep it and everything it points to alive, call store_submit;
+ * `done` is called exactly once, on the loop thread, never inside store_submit, and owns the answer
+ * (store_answer_free). The answer and all it points to is one allocation.
  *
- * Outcomes: OK; NOT_FOUND; the refusals named at each operation; UNAVAILABLE (nothing was done); UNKNOWN (it may have been done:
- * promise nothing, repeat with the same operation id). A durable write is on disk before OK is given.
- * Times are ms since 1970 by the store's own clock; leases, expiry and due times are compared with that clock.
- * A repeat with the same operation id gives the answer of the first, with the state as it is now.
- * Every key of one alias can live under one hash tag; what spans aliases is a secondary index.
+ * Outcomes: OK; NOT_FOUND; the refusals named at each operation; UNAVAILABLE (nothing was done); UNKNOWN (it
+ * may have been done: promise nothing, repeat with the same operation id). A durable write is on disk before
+ * OK is given. Times are ms since 1970 by the store's own clock; leases, expiry and due times are compared
+ * with that clock. A repeat with the same operation id gives the answer of the first, with the state as it is
+ * now. Every key of one alias can live under one hash tag; what spans aliases is a secondary index.
  */
 #pragma once
 
@@ -21,17 +21,18 @@ struct store;
 struct clock;
 struct event_base;
 
-/* ---- records -------------------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------------------
+ */
 
 enum transaction_state { /* stable states only; the transition table is in transaction/transaction.c */
-    TRANSACTION_RECEIVED = 1, /* accepted, being submitted under a lease */
-    TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll` */
-    TRANSACTION_ISSUED,
-    TRANSACTION_REJECTED,     /* by the backend or an operator */
-    TRANSACTION_FAILED,       /* misconfigured or broken backend */
-    TRANSACTION_EXPIRED,      /* pending for too long */
-    TRANSACTION_ATTENTION,    /* a lost submission that must not be repeated blindly */
-    TRANSACTION_SUPERSEDED,
+                         TRANSACTION_RECEIVED = 1, /* accepted, being submitted under a lease */
+                         TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll` */
+                         TRANSACTION_ISSUED,
+                         TRANSACTION_REJECTED,  /* by the backend or an operator */
+                         TRANSACTION_FAILED,    /* misconfigured or broken backend */
+                         TRANSACTION_EXPIRED,   /* pending for too long */
+                         TRANSACTION_ATTENTION, /* a lost submission that must not be repeated blindly */
+                         TRANSACTION_SUPERSEDED,
 };
 
 static inline bool transaction_finished(enum transaction_state s)
@@ -60,13 +61,13 @@ struct transaction_record {
     struct bytes plan;            /* of backend.prepare */
     struct bytes cookie;
     int64_t next_poll;
-    const char *challenge_id;     /* "" without one */
-    const char *subject;          /* RFC 2253 */
-    const char *client;           /* address of the first message */
-    const char *error_name;       /* row of error.def, for REJECTED and FAILED; "" otherwise */
-    const char *reason;           /* for the operator; "" otherwise */
-    const char *serial;           /* hex, ISSUED */
-    struct bytes chain[8];        /* DER, ISSUED */
+    const char *challenge_id; /* "" without one */
+    const char *subject;      /* RFC 2253 */
+    const char *client;       /* address of the first message */
+    const char *error_name;   /* row of error.def, for REJECTED and FAILED; "" otherwise */
+    const char *reason;       /* for the operator; "" otherwise */
+    const char *serial;       /* hex, ISSUED */
+    struct bytes chain[8];    /* DER, ISSUED */
     size_t chain_count;
     int64_t created, updated, finished, expires; /* `expires`: of a pending one */
 };
@@ -107,7 +108,7 @@ struct ra_record {
     struct bytes sealed_key; /* PKCS#8, SEAL_RA_KEY; record id is "ra-GENERATION" */
     struct bytes chain[8];   /* DER, RA certificate first; none while it is being made */
     size_t chain_count;
-    struct bytes cookie;     /* of a backend that answered pending */
+    struct bytes cookie; /* of a backend that answered pending */
     int64_t not_before, not_after;
 };
 
@@ -135,18 +136,21 @@ struct audit_event {
     const char *hash; /* SHA-256 over the previous row's hash and this row, hex */
 };
 
-/* ---- requests ------------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------------------
+ */
 
 enum store_operation {
     /* challenges */
     STORE_CHALLENGE_CREATE, /* -> OK | CONFLICT (hash exists) */
-    STORE_CHALLENGE_FIND,   /* by alias and hashes -> challenges[0] | NOT_FOUND; also expired, used and revoked ones */
+    STORE_CHALLENGE_FIND, /* by alias and hashes -> challenges[0] | NOT_FOUND; also expired, used and revoked
+                             ones */
     STORE_CHALLENGE_LIST,
     STORE_CHALLENGE_REVOKE, /* -> OK | NOT_FOUND */
     /* transactions */
     STORE_TRANSACTION_RECALL,  /* read: newest generation of a key -> transactions[0] | NOT_FOUND */
     STORE_TRANSACTION_BEGIN,   /* see below */
-    STORE_TRANSACTION_CLAIM,   /* take the lease of an unfinished one -> MINE | RUNNING | FINISHED | NOT_FOUND */
+    STORE_TRANSACTION_CLAIM,   /* take the lease of an unfinished one -> MINE | RUNNING | FINISHED | NOT_FOUND
+                                */
     STORE_TRANSACTION_ADVANCE, /* -> OK | STALE | FINISHED (it already ended) | NOT_FOUND */
     STORE_TRANSACTION_FIND,    /* by record id */
     STORE_TRANSACTION_LIST,
@@ -156,7 +160,8 @@ enum store_operation {
     STORE_CERTIFICATE_REVOKE, /* -> OK | NOT_FOUND */
     /* RA identity */
     STORE_RA_LIST, /* of an alias */
-    STORE_RA_PUT,  /* insert or replace a generation; records the certificate in the same step -> OK | STALE (lease lost) */
+    STORE_RA_PUT,  /* insert or replace a generation; records the certificate in the same step -> OK | STALE
+                      (lease lost) */
     /* leases on names */
     STORE_LEASE_TAKE, /* -> MINE | RUNNING (somebody else's) */
     STORE_LEASE_DROP, /* -> OK */
@@ -176,12 +181,13 @@ enum store_operation {
 enum store_outcome {
     STORE_OK = 0,
     STORE_NOT_FOUND,
-    STORE_CONFLICT,  /* begin: another CSR is unfinished under this key */
-    STORE_MINE,      /* begin, claim, lease: yours, with `claim` */
-    STORE_RUNNING,   /* begin, claim, lease: somebody holds the lease */
-    STORE_FINISHED,  /* begin, claim, advance: transactions[0] holds the outcome */
-    STORE_TAKEN,     /* begin: the challenge has no use left, was revoked or has expired; challenges[0] says which */
-    STORE_STALE,     /* a newer claim exists */
+    STORE_CONFLICT, /* begin: another CSR is unfinished under this key */
+    STORE_MINE,     /* begin, claim, lease: yours, with `claim` */
+    STORE_RUNNING,  /* begin, claim, lease: somebody holds the lease */
+    STORE_FINISHED, /* begin, claim, advance: transactions[0] holds the outcome */
+    STORE_TAKEN, /* begin: the challenge has no use left, was revoked or has expired; challenges[0] says which
+                  */
+    STORE_STALE, /* a newer claim exists */
     STORE_UNAVAILABLE,
     STORE_UNKNOWN,
 };
@@ -191,9 +197,9 @@ struct obligation_new {
     int64_t delay; /* from the store's now */
 };
 
-#define STORE_EVENTS_MAX 4
+#define STORE_EVENTS_MAX      4
 #define STORE_OBLIGATIONS_MAX 4
-#define STORE_HASHES_MAX KEYS_MAX
+#define STORE_HASHES_MAX      KEYS_MAX
 
 struct store_list_filter {
     const char *alias;  /* NULL: all */
@@ -227,12 +233,14 @@ struct store_request {
 
         struct transaction_key recall;
 
-        /* One atomic step: find the generation; same CSR and finished within the window -> FINISHED; same CSR unfinished and leased ->
-         * RUNNING, not leased -> MINE with the stored record; another CSR unfinished -> CONFLICT, or with `supersede` ends it
-         * (releasing its challenge) and goes on; bind the challenge (one use per generation) or TAKEN; create the generation as
-         * RECEIVED; take the lease -> MINE. Events and obligations are written only when a generation is created. */
+        /* One atomic step: find the generation; same CSR and finished within the window -> FINISHED; same CSR
+         * unfinished and leased -> RUNNING, not leased -> MINE with the stored record; another CSR unfinished
+         * -> CONFLICT, or with `supersede` ends it (releasing its challenge) and goes on; bind the challenge
+         * (one use per generation) or TAKEN; create the generation as RECEIVED; take the lease -> MINE.
+         * Events and obligations are written only when a generation is created. */
         struct {
-            struct transaction_record record; /* id, key, hashes, sealed_csr, plan, challenge_id, subject, client */
+            struct transaction_record
+                record; /* id, key, hashes, sealed_csr, plan, challenge_id, subject, client */
             int64_t retransmit_window;
             bool supersede;
             int64_t lease;
@@ -249,16 +257,17 @@ struct store_request {
             uint64_t claim;
             enum transaction_state state;
             struct bytes cookie;
-            int64_t poll_delay;  /* PENDING: next_poll = now + poll_delay */
-            int64_t expires_in;  /* PENDING: relative, only set when the record has none yet */
+            int64_t poll_delay; /* PENDING: next_poll = now + poll_delay */
+            int64_t expires_in; /* PENDING: relative, only set when the record has none yet */
             const char *error_name, *reason;
-            const struct certificate_record *certificate; /* ISSUED: recorded in the same step; `recorded` is filled in */
+            const struct certificate_record
+                *certificate; /* ISSUED: recorded in the same step; `recorded` is filled in */
             const struct bytes *chain;
             size_t chain_count;
             bool release_challenge; /* gives the use back */
             bool erase_csr;
-            bool drop_lease;        /* PENDING and finished states: true */
-            int64_t extend_lease;   /* > 0: lease_until = now + this */
+            bool drop_lease;      /* PENDING and finished states: true */
+            int64_t extend_lease; /* > 0: lease_until = now + this */
         } advance;
 
         struct {
@@ -279,7 +288,7 @@ struct store_request {
         struct {
             struct ra_record record;
             const struct certificate_record *certificate; /* NULL while there is none */
-            const char *lease_name; /* must be held with this claim */
+            const char *lease_name;                       /* must be held with this claim */
             uint64_t lease_claim;
         } ra_put;
 
@@ -297,7 +306,8 @@ struct store_request {
         struct {
             const char *id;
             uint64_t claim;
-            int64_t again_after; /* 0: finished, row deleted; > 0: due again after this; < 0: given up, row kept */
+            int64_t again_after; /* 0: finished, row deleted; > 0: due again after this; < 0: given up, row
+                                    kept */
         } obligation_done;
 
         struct {
@@ -333,7 +343,8 @@ struct store_answer {
 
 typedef void store_done(void *context, struct store_answer *answer);
 
-/* ---- calls ------------------------------------------------------------------------------------------------ */
+/* ---- calls ------------------------------------------------------------------------------------------------
+ */
 
 /* What an implementation provides; `struct store` begins with a pointer to this. */
 struct store_type {
@@ -350,7 +361,7 @@ struct store {
 void store_request_init(struct store_request *r, enum store_operation operation);
 void store_submit(struct store *s, const struct store_request *r, store_done *done, void *context);
 bool store_ready(const struct store *s, char *problem, size_t size);
-void store_close(struct store *s); /* accepts NULL */
+void store_close(struct store *s);              /* accepts NULL */
 void store_answer_free(struct store_answer *a); /* accepts NULL */
 const char *store_outcome_name(enum store_outcome o);
 const char *transaction_state_name(enum transaction_state s); /* "received", … */

@@ -1,0 +1,164 @@
+/* sqlite_begin.c: the one atomic step that accepts a request: find the generation, bind the challenge,
+ * create, lease. */
+#include <string.h>
+
+#include "store/sqlite_transaction.h"
+
+enum verdict { CREATE, ANSWERED };
+
+/* ---- what is there already
+ * --------------------------------------------------------------------------------- */
+
+static void take_over(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *t)
+{
+    sqlite_transaction_lease(w, t, c->request->begin.lease);
+    sqlite_transaction_save(w, t);
+    c->answer->outcome = STORE_MINE;
+    c->answer->claim = t->record->claim;
+    c->reference = t->sequence;
+    c->changed = c->quiet = true; /* events and obligations belong to a creation */
+}
+
+static enum verdict look_at_newest(struct sqlite_writer *w, struct sqlite_call *c,
+                                   struct sqlite_transaction *t)
+{
+    const __typeof__(c->request->begin) *b = &c->request->begin;
+    if (!t->record)
+        return CREATE;
+    bool same =
+        memcmp(t->record->csr_info_sha256, b->record.csr_info_sha256, sizeof b->record.csr_info_sha256) == 0;
+    if (transaction_finished(t->record->state)) {
+        if (!same || w->now - t->record->finished > b->retransmit_window)
+            return CREATE;
+        c->answer->outcome = STORE_FINISHED;
+    } else if (same && sqlite_lease_held(w, t->record->lease_until, w->link.owner)) {
+        c->answer->outcome = STORE_RUNNING;
+    } else if (same) {
+        take_over(w, c, t);
+    } else if (b->supersede) {
+        return CREATE;
+    } else {
+        c->answer->outcome = STORE_CONFLICT;
+    }
+    return ANSWERED;
+}
+
+/* ---- the challenge
+ * ----------------------------------------------------------------------------------------- */
+
+static bool unfinished(const struct sqlite_transaction *t)
+{
+    return t->record && !transaction_finished(t->record->state);
+}
+
+/* TAKEN, with the challenge in the answer. One that retention has deleted is long over: it is shown as
+ * expired. */
+static void refuse_challenge(struct sqlite_writer *w, struct sqlite_call *c,
+                             const struct sqlite_challenge *found)
+{
+    struct challenge_record *r = answer_add_challenge(c->answer);
+    c->answer->outcome = STORE_TAKEN;
+    c->answer->transaction_count = 0;
+    if (!r) {
+        link_fail(&w->link, SQLITE_NOMEM);
+        return;
+    }
+    *r = found->record;
+    if (found->sequence != 0)
+        return;
+    const char *none = "", *id = arena_text(c->answer->arena, c->request->begin.record.challenge_id);
+    *r = (struct challenge_record){
+        .id = id ? id : none, .alias = none, .key_id = none, .state = CHALLENGE_UNUSED};
+    r->bind_cn = r->bind_san = r->bind_device = r->bind_spki_sha256 = none;
+    r->labels = r->created_by = r->first_transaction = none;
+}
+
+/* A use that the superseded generation gives back counts, when it is of the same challenge. */
+static bool challenge_good(const struct sqlite_writer *w, const struct sqlite_challenge *found,
+                           const struct sqlite_transaction *old)
+{
+    const struct challenge_record *r = &found->record;
+    if (found->sequence == 0 || r->state == CHALLENGE_REVOKED || w->now >= r->expires)
+        return false;
+    bool given_back = unfinished(old) && old->bound && strcmp(old->record->challenge_id, r->id) == 0;
+    return r->uses_left + (given_back ? 1 : 0) > 0;
+}
+
+/* ---- the new generation
+ * ------------------------------------------------------------------------------------ */
+
+static void supersede(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *old)
+{
+    sqlite_transaction_release(w, old, c->answer->arena);
+    sqlite_transaction_finish(w, old, TRANSACTION_SUPERSEDED);
+    old->record->sealed_csr = bytes_of(NULL, 0);
+    sqlite_transaction_save(w, old);
+}
+
+static void insert(struct sqlite_writer *w, struct sqlite_call *c, int64_t generation)
+{
+    const __typeof__(c->request->begin) *b = &c->request->begin;
+    const struct transaction_record *r = &b->record;
+    const char *challenge = r->challenge_id ? r->challenge_id : "";
+    int64_t key = sqlite_transaction_key(&w->link, &r->key);
+    struct query q = query_start(&w->link, SQL_TRANSACTION_INSERT);
+    query_put_number(&q, key);
+    query_put_text(&q, r->id);
+    query_put_text(&q, r->key.alias);
+    query_put_bytes(&q, r->key.transaction_id);
+    query_put_bytes(&q, bytes_of(r->key.signer_spki_sha256, sizeof r->key.signer_spki_sha256));
+    query_put_number(&q, generation);
+    query_put_number(&q, TRANSACTION_RECEIVED);
+    query_put_number(&q, 1);
+    query_put_number(&q, w->now + b->lease);
+    query_put_number(&q, w->link.owner);
+    query_put_bytes(&q, bytes_of(r->csr_info_sha256, sizeof r->csr_info_sha256));
+    query_put_bytes(&q, bytes_of(r->recipient_sha256, sizeof r->recipient_sha256));
+    query_put_bytes(&q, r->plan);
+    query_put_text(&q, challenge);
+    query_put_number(&q, *challenge != '\0');
+    query_put_text(&q, r->subject);
+    query_put_text(&q, r->client);
+    query_put_number(&q, w->now);
+    query_put_bytes(&q, r->sealed_csr);
+    query_run(&q);
+    c->reference = sqlite3_last_insert_rowid(w->link.db);
+}
+
+static void create(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *old,
+                   struct sqlite_challenge *challenge)
+{
+    const struct transaction_record *r = &c->request->begin.record;
+    int64_t generation = old->record ? old->record->generation + 1 : 1;
+    if (unfinished(old)) {
+        supersede(w, c, old);
+        if (challenge->sequence) /* it may have got a use back */
+            sqlite_challenge_load(&w->link, r->key.alias, r->challenge_id, c->answer->arena, challenge);
+    }
+    if (challenge->sequence)
+        sqlite_challenge_bind(w, challenge, r->id);
+    insert(w, c, generation);
+    c->answer->transaction_count = 0;
+    sqlite_transaction_again(w, c);
+    c->answer->outcome = STORE_MINE;
+    c->answer->claim = 1;
+    c->changed = true;
+}
+
+void sqlite_transaction_begin(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const struct transaction_record *r = &c->request->begin.record;
+    struct sqlite_transaction newest;
+    sqlite_transaction_newest(&w->link, &r->key, c->answer, &newest);
+    if (look_at_newest(w, c, &newest) == ANSWERED)
+        return;
+    struct sqlite_challenge challenge = {0};
+    if (r->challenge_id && *r->challenge_id) {
+        sqlite_challenge_load(&w->link, r->key.alias, r->challenge_id, c->answer->arena, &challenge);
+        if (!challenge_good(w, &challenge, &newest)) {
+            refuse_challenge(w, c, &challenge);
+            return;
+        }
+    }
+    create(w, c, &newest, &challenge);
+}

@@ -1,0 +1,195 @@
+/* sqlite_certificate.c: issued certificates, each once per alias, issuer and serial; and chains as one value.
+ */
+#include <string.h>
+
+#include "store/sqlite_inside.h"
+
+static int64_t read_row(struct query *row, struct arena *arena, struct certificate_record *r)
+{
+    int i = 1;
+    r->alias = query_text(row, i++, arena);
+    r->issuer_sha256 = query_text(row, i++, arena);
+    r->serial = query_text(row, i++, arena);
+    r->transaction = query_text(row, i++, arena);
+    r->subject = query_text(row, i++, arena);
+    r->der = query_bytes(row, i++, arena);
+    r->not_before = query_number(row, i++);
+    r->not_after = query_number(row, i++);
+    r->recorded = query_number(row, i++);
+    r->revoked = query_number(row, i++);
+    r->revocation_reason = (int)query_number(row, i++);
+    return query_number(row, 0);
+}
+
+static void add(struct query *row, struct store_answer *answer)
+{
+    struct certificate_record *r = answer_add_certificate(answer);
+    if (r)
+        read_row(row, answer->arena, r);
+    else
+        link_fail(row->link, SQLITE_NOMEM);
+}
+
+static int64_t index_key(struct sqlite_link *l, const char *alias, const char *issuer_sha256,
+                         const char *serial)
+{
+    const struct bytes parts[] = {bytes_of_text(alias), bytes_of_text(issuer_sha256), bytes_of_text(serial)};
+    return link_index_key(l, parts, 3);
+}
+
+static struct query by_name(struct sqlite_link *l, const char *alias, const char *issuer_sha256,
+                            const char *serial)
+{
+    int64_t key = index_key(l, alias, issuer_sha256, serial);
+    struct query q = query_start(l, SQL_CERTIFICATE_BY_NAME);
+    query_put_number(&q, key);
+    query_put_text(&q, alias);
+    query_put_text(&q, issuer_sha256);
+    query_put_text(&q, serial);
+    return q;
+}
+
+/* ---- recorded with a transaction or an RA identity
+ * --------------------------------------------------------- */
+
+enum presence { ABSENT, SAME, OTHER };
+
+static enum presence look(struct sqlite_writer *w, const struct certificate_record *certificate)
+{
+    struct query q = by_name(&w->link, certificate->alias, certificate->issuer_sha256, certificate->serial);
+    enum presence presence = ABSENT;
+    if (query_row(&q)) {
+        struct certificate_record have;
+        read_row(&q, NULL, &have);
+        bool same = bytes_equal(have.der, certificate->der) &&
+                    strcmp(have.transaction, certificate->transaction ? certificate->transaction : "") == 0;
+        presence = same ? SAME : OTHER;
+    }
+    query_end(&q);
+    return presence;
+}
+
+bool sqlite_certificate_clash(struct sqlite_writer *w, const struct certificate_record *certificate)
+{
+    return certificate && look(w, certificate) == OTHER;
+}
+
+void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_record *certificate)
+{
+    if (!certificate || look(w, certificate) == SAME)
+        return;
+    const struct certificate_record *r = certificate;
+    int64_t key = index_key(&w->link, r->alias, r->issuer_sha256, r->serial);
+    struct query q = query_start(&w->link, SQL_CERTIFICATE_INSERT);
+    query_put_number(&q, key);
+    query_put_text(&q, r->alias);
+    query_put_text(&q, r->issuer_sha256);
+    query_put_text(&q, r->serial);
+    query_put_text(&q, r->transaction);
+    query_put_text(&q, r->subject);
+    query_put_bytes(&q, r->der);
+    query_put_number(&q, r->not_before);
+    query_put_number(&q, r->not_after);
+    query_put_number(&q, w->now);
+    query_run(&q);
+}
+
+/* ---- operations
+ * -------------------------------------------------------------------------------------------- */
+
+enum sqlite_progress sqlite_certificate_find(struct sqlite_reader *r, struct sqlite_call *c)
+{
+    const __typeof__(c->request->certificate_find) *f = &c->request->certificate_find;
+    struct query q = by_name(&r->link, f->alias, f->issuer_sha256, f->serial);
+    bool found = query_row(&q);
+    if (found)
+        add(&q, c->answer);
+    query_end(&q);
+    c->answer->outcome = found ? STORE_OK : STORE_NOT_FOUND;
+    return SQLITE_READ_DONE;
+}
+
+void sqlite_certificate_again(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    struct query q = query_start(&w->link, SQL_CERTIFICATE_BY_SEQUENCE);
+    query_put_number(&q, c->reference);
+    if (query_row(&q))
+        add(&q, c->answer);
+    query_end(&q);
+}
+
+/* One that is revoked already keeps its first time and reason, and says OK. */
+void sqlite_certificate_revoke(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const __typeof__(c->request->certificate_revoke) *v = &c->request->certificate_revoke;
+    struct query q = by_name(&w->link, v->alias, v->issuer_sha256, v->serial);
+    struct certificate_record have = {0};
+    if (query_row(&q))
+        c->reference = read_row(&q, NULL, &have);
+    query_end(&q);
+    if (c->reference == 0) {
+        c->answer->outcome = STORE_NOT_FOUND;
+        return;
+    }
+    c->answer->outcome = STORE_OK;
+    if (have.revoked == 0) {
+        struct query update = query_start(&w->link, SQL_CERTIFICATE_UPDATE);
+        query_put_number(&update, w->now);
+        query_put_number(&update, v->reason);
+        query_put_number(&update, c->reference);
+        query_run(&update);
+        c->changed = true;
+    }
+    sqlite_certificate_again(w, c);
+}
+
+static const char *state_name(struct sqlite_reader *r, struct query *row)
+{
+    if (query_number(row, 5) != 0)
+        return "revoked";
+    return query_number(row, 4) <= clock_realtime(r->store->clock) ? "expired" : "valid";
+}
+
+static bool match(struct sqlite_reader *r, struct query *row, const struct store_list_filter *f)
+{
+    return sqlite_filter_name(f->alias, query_text(row, 1, NULL)) &&
+           (!f->state || sqlite_filter_name(f->state, state_name(r, row))) &&
+           (sqlite_filter_text(f->text, query_bytes(row, 2, NULL)) ||
+            sqlite_filter_text(f->text, query_bytes(row, 3, NULL)));
+}
+
+enum sqlite_progress sqlite_certificate_list(struct sqlite_reader *r, struct sqlite_call *c)
+{
+    static const struct sqlite_list list = {SQL_CERTIFICATE_SCAN, SQL_CERTIFICATE_BY_SEQUENCE, match, add};
+    return sqlite_list_page(r, c, &list);
+}
+
+/* ---- chains
+ * ------------------------------------------------------------------------------------------------ */
+
+void sqlite_chain_pack(struct sqlite_link *l, const struct bytes *chain, size_t count, struct buffer *out)
+{
+    buffer_init(out, 1 << 20);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = chain[i].len;
+        const uint8_t len[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+        buffer_append(out, len, sizeof len);
+        buffer_append(out, chain[i].data, n);
+    }
+    if (out->failed)
+        link_fail(l, SQLITE_TOOBIG);
+}
+
+size_t sqlite_chain_unpack(struct bytes packed, struct bytes chain[8])
+{
+    size_t count = 0;
+    while (packed.len >= 4 && count < 8) {
+        const uint8_t *d = packed.data;
+        size_t n = (size_t)d[0] << 24 | (size_t)d[1] << 16 | (size_t)d[2] << 8 | d[3];
+        if (n > packed.len - 4)
+            break;
+        chain[count++] = bytes_of(d + 4, n);
+        packed = bytes_of(d + 4 + n, packed.len - 4 - n);
+    }
+    return count;
+}

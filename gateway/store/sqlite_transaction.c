@@ -1,0 +1,299 @@
+/* sqlite_transaction.c: transactions: recall, find, list, claim, advance. Begin has a file of its own. */
+#include "store/sqlite_transaction.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* ---- rows
+ * -------------------------------------------------------------------------------------------------- */
+
+void sqlite_transaction_read(struct query *row, struct store_answer *answer, struct sqlite_transaction *out)
+{
+    struct transaction_record *r = answer_add_transaction(answer);
+    *out = (struct sqlite_transaction){.record = r};
+    if (!r) {
+        link_fail(row->link, SQLITE_NOMEM);
+        return;
+    }
+    struct arena *arena = answer->arena;
+    int i = 0;
+    out->sequence = query_number(row, i++);
+    r->id = query_text(row, i++, arena);
+    r->key.alias = query_text(row, i++, arena);
+    r->key.transaction_id = query_bytes(row, i++, arena);
+    query_digest(row, i++, r->key.signer_spki_sha256, sizeof r->key.signer_spki_sha256);
+    r->generation = query_number(row, i++);
+    r->state = (enum transaction_state)query_number(row, i++);
+    r->claim = (uint64_t)query_number(row, i++);
+    r->lease_until = query_number(row, i++);
+    if (query_number(row, i++) != row->link->owner)
+        r->lease_until = 0;
+    query_digest(row, i++, r->csr_info_sha256, sizeof r->csr_info_sha256);
+    query_digest(row, i++, r->recipient_sha256, sizeof r->recipient_sha256);
+    r->plan = query_bytes(row, i++, arena);
+    r->cookie = query_bytes(row, i++, arena);
+    r->next_poll = query_number(row, i++);
+    r->challenge_id = query_text(row, i++, arena);
+    out->bound = query_number(row, i++) != 0;
+    r->subject = query_text(row, i++, arena);
+    r->client = query_text(row, i++, arena);
+    r->error_name = query_text(row, i++, arena);
+    r->reason = query_text(row, i++, arena);
+    r->serial = query_text(row, i++, arena);
+    r->created = query_number(row, i++);
+    r->updated = query_number(row, i++);
+    r->finished = query_number(row, i++);
+    r->expires = query_number(row, i++);
+    r->sealed_csr = query_bytes(row, i++, arena);
+    r->chain_count = sqlite_chain_unpack(query_bytes(row, i++, arena), r->chain);
+}
+
+int64_t sqlite_transaction_key(struct sqlite_link *l, const struct transaction_key *key)
+{
+    const struct bytes parts[] = {
+        bytes_of_text(key->alias),
+        key->transaction_id,
+        bytes_of(key->signer_spki_sha256, sizeof key->signer_spki_sha256),
+    };
+    return link_index_key(l, parts, 3);
+}
+
+static void read_one(struct query *q, struct store_answer *answer, struct sqlite_transaction *out)
+{
+    *out = (struct sqlite_transaction){0};
+    if (query_row(q))
+        sqlite_transaction_read(q, answer, out);
+    query_end(q);
+}
+
+void sqlite_transaction_newest(struct sqlite_link *l, const struct transaction_key *key,
+                               struct store_answer *answer, struct sqlite_transaction *out)
+{
+    int64_t index_key = sqlite_transaction_key(l, key);
+    struct query q = query_start(l, SQL_TRANSACTION_NEWEST);
+    query_put_number(&q, index_key);
+    query_put_text(&q, key->alias);
+    query_put_bytes(&q, key->transaction_id);
+    query_put_bytes(&q, bytes_of(key->signer_spki_sha256, sizeof key->signer_spki_sha256));
+    read_one(&q, answer, out);
+}
+
+void sqlite_transaction_by_id(struct sqlite_link *l, const char *alias, const char *id,
+                              struct store_answer *answer, struct sqlite_transaction *out)
+{
+    struct query q = query_start(l, SQL_TRANSACTION_BY_ID);
+    query_put_text(&q, id);
+    query_put_text(&q, alias);
+    read_one(&q, answer, out);
+}
+
+void sqlite_transaction_again(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    struct sqlite_transaction t;
+    struct query q = query_start(&w->link, SQL_TRANSACTION_BY_SEQUENCE);
+    query_put_number(&q, c->reference);
+    read_one(&q, c->answer, &t);
+    if (!t.record) /* retention has deleted it since */
+        c->answer->outcome = STORE_NOT_FOUND;
+}
+
+void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transaction *t)
+{
+    const struct transaction_record *r = t->record;
+    CLEANUP(buffer) struct buffer chain;
+    sqlite_chain_pack(&w->link, r->chain, r->chain_count, &chain);
+    struct query q = query_start(&w->link, SQL_TRANSACTION_UPDATE);
+    query_put_number(&q, r->state);
+    query_put_number(&q, (int64_t)r->claim);
+    query_put_number(&q, r->lease_until);
+    query_put_number(&q, r->lease_until ? w->link.owner : 0);
+    query_put_bytes(&q, r->cookie);
+    query_put_number(&q, r->next_poll);
+    query_put_number(&q, t->bound);
+    query_put_text(&q, r->error_name);
+    query_put_text(&q, r->reason);
+    query_put_text(&q, r->serial);
+    query_put_number(&q, r->updated);
+    query_put_number(&q, r->finished);
+    query_put_number(&q, r->expires);
+    query_put_bytes(&q, r->sealed_csr);
+    query_put_bytes(&q, buffer_bytes(&chain));
+    query_put_number(&q, t->sequence);
+    query_run(&q);
+}
+
+/* ---- changes
+ * ----------------------------------------------------------------------------------------------- */
+
+void sqlite_transaction_lease(struct sqlite_writer *w, struct sqlite_transaction *t, int64_t lease)
+{
+    t->record->claim++;
+    t->record->lease_until = w->now + lease;
+    t->record->updated = w->now;
+}
+
+void sqlite_transaction_release(struct sqlite_writer *w, struct sqlite_transaction *t, struct arena *arena)
+{
+    if (!t->bound)
+        return;
+    sqlite_challenge_release(w, t->record->key.alias, t->record->challenge_id, arena);
+    t->bound = false;
+}
+
+void sqlite_transaction_finish(struct sqlite_writer *w, struct sqlite_transaction *t,
+                               enum transaction_state state)
+{
+    struct transaction_record *r = t->record;
+    r->state = state;
+    r->finished = r->updated = w->now;
+    r->lease_until = 0;
+    sqlite_obligation_clear(w, r->key.alias, "submission.resume", r->id);
+    sqlite_obligation_clear(w, r->key.alias, "transaction.expire", r->id);
+}
+
+/* ---- operations
+ * -------------------------------------------------------------------------------------------- */
+
+enum sqlite_progress sqlite_transaction_recall(struct sqlite_reader *r, struct sqlite_call *c)
+{
+    struct sqlite_transaction t;
+    sqlite_transaction_newest(&r->link, &c->request->recall, c->answer, &t);
+    c->answer->outcome = t.record ? STORE_OK : STORE_NOT_FOUND;
+    return SQLITE_READ_DONE;
+}
+
+enum sqlite_progress sqlite_transaction_find(struct sqlite_reader *r, struct sqlite_call *c)
+{
+    struct sqlite_transaction t;
+    sqlite_transaction_by_id(&r->link, c->request->transaction_find.alias,
+                             c->request->transaction_find.record_id, c->answer, &t);
+    c->answer->outcome = t.record ? STORE_OK : STORE_NOT_FOUND;
+    return SQLITE_READ_DONE;
+}
+
+void sqlite_transaction_claim(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    struct sqlite_transaction t;
+    sqlite_transaction_by_id(&w->link, c->request->claim.alias, c->request->claim.record_id, c->answer, &t);
+    if (!t.record) {
+        c->answer->outcome = STORE_NOT_FOUND;
+    } else if (transaction_finished(t.record->state)) {
+        c->answer->outcome = STORE_FINISHED;
+    } else if (sqlite_lease_held(w, t.record->lease_until, w->link.owner)) {
+        c->answer->outcome = STORE_RUNNING;
+    } else {
+        sqlite_transaction_lease(w, &t, c->request->claim.lease);
+        sqlite_transaction_save(w, &t);
+        c->answer->outcome = STORE_MINE;
+        c->answer->claim = t.record->claim;
+        c->changed = true;
+        c->reference = t.sequence;
+    }
+}
+
+static const char *text_or(const char *text, const char *kept)
+{
+    return text && *text ? text : kept;
+}
+
+/* The answer is one allocation: what the request lends is copied into it. */
+static const char *keep_text(struct sqlite_writer *w, struct arena *arena, const char *text, const char *kept)
+{
+    const char *copy = text && *text ? arena_text(arena, text) : kept;
+    if (!copy)
+        link_fail(&w->link, SQLITE_NOMEM);
+    return text_or(copy, "");
+}
+
+static struct bytes keep_bytes(struct sqlite_writer *w, struct arena *arena, struct bytes bytes)
+{
+    struct bytes copy = bytes.len ? arena_bytes(arena, bytes.data, bytes.len) : bytes_of(NULL, 0);
+    if (bytes.len && !copy.data)
+        link_fail(&w->link, SQLITE_NOMEM);
+    return copy;
+}
+
+static void advance_values(struct sqlite_writer *w, struct sqlite_call *c, struct transaction_record *r)
+{
+    const __typeof__(c->request->advance) *a = &c->request->advance;
+    struct arena *arena = c->answer->arena;
+    r->updated = w->now;
+    if (a->cookie.len > 0)
+        r->cookie = keep_bytes(w, arena, a->cookie);
+    r->error_name = keep_text(w, arena, a->error_name, r->error_name);
+    r->reason = keep_text(w, arena, a->reason, r->reason);
+    if (a->state == TRANSACTION_PENDING) {
+        r->next_poll = w->now + a->poll_delay;
+        if (r->expires == 0 && a->expires_in > 0)
+            r->expires = w->now + a->expires_in;
+    }
+    if (a->chain_count > 0) {
+        r->chain_count = a->chain_count < 8 ? a->chain_count : 8;
+        for (size_t i = 0; i < r->chain_count; i++)
+            r->chain[i] = keep_bytes(w, arena, a->chain[i]);
+    }
+    if (a->certificate)
+        r->serial = keep_text(w, arena, a->certificate->serial, r->serial);
+    if (a->erase_csr)
+        r->sealed_csr = bytes_of(NULL, 0);
+    if (a->drop_lease)
+        r->lease_until = 0;
+    if (a->extend_lease > 0)
+        r->lease_until = w->now + a->extend_lease;
+}
+
+void sqlite_transaction_advance(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const __typeof__(c->request->advance) *a = &c->request->advance;
+    struct sqlite_transaction t;
+    sqlite_transaction_by_id(&w->link, a->alias, a->record_id, c->answer, &t);
+    if (!t.record) {
+        c->answer->outcome = STORE_NOT_FOUND;
+    } else if (transaction_finished(t.record->state)) {
+        c->answer->outcome = STORE_FINISHED;
+    } else if (t.record->claim != a->claim) {
+        c->answer->outcome = STORE_STALE;
+    } else if (sqlite_certificate_clash(w, a->certificate)) {
+        c->answer->outcome = STORE_CONFLICT;
+    } else {
+        advance_values(w, c, t.record);
+        if (a->release_challenge)
+            sqlite_transaction_release(w, &t, c->answer->arena);
+        if (transaction_finished(a->state))
+            sqlite_transaction_finish(w, &t, a->state);
+        else if (a->state != 0)
+            t.record->state = a->state;
+        sqlite_certificate_add(w, a->certificate);
+        sqlite_transaction_save(w, &t);
+        c->answer->outcome = STORE_OK;
+        c->answer->claim = t.record->claim;
+        c->changed = true;
+        c->reference = t.sequence;
+    }
+}
+
+/* ---- list
+ * -------------------------------------------------------------------------------------------------- */
+
+static bool match(struct sqlite_reader *r, struct query *row, const struct store_list_filter *f)
+{
+    (void)r;
+    return sqlite_filter_name(f->alias, query_text(row, 1, NULL)) &&
+           sqlite_filter_name(f->state,
+                              transaction_state_name((enum transaction_state)query_number(row, 2))) &&
+           (sqlite_filter_text(f->text, query_bytes(row, 3, NULL)) ||
+            sqlite_filter_text(f->text, query_bytes(row, 4, NULL)));
+}
+
+static void add(struct query *row, struct store_answer *answer)
+{
+    struct sqlite_transaction t;
+    sqlite_transaction_read(row, answer, &t);
+}
+
+enum sqlite_progress sqlite_transaction_list(struct sqlite_reader *r, struct sqlite_call *c)
+{
+    static const struct sqlite_list list = {SQL_TRANSACTION_SCAN, SQL_TRANSACTION_BY_SEQUENCE, match, add};
+    return sqlite_list_page(r, c, &list);
+}
