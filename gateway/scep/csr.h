@@ -28,7 +28,7 @@ struct subject_field {
 
 struct san_entry {
     enum san_kind kind;
-    const char *value; /* as text; IP addresses in presentation form */
+    const char *value; /* as text; IP addresses in presentation form, directory names as RFC 2253, SAN_OTHER as its OID */
 };
 
 #define CSR_FIELDS_MAX 32
@@ -38,10 +38,11 @@ struct csr {
     struct bytes der;              /* exactly as decrypted */
     struct bytes subject_der;      /* X.501 Name */
     struct bytes spki_der;         /* SubjectPublicKeyInfo, byte for byte */
-    struct bytes extensions_der;   /* SEQUENCE OF Extension as requested; empty when none. All three OIDs of N-13 */
+    struct bytes extensions_der;   /* SEQUENCE OF Extension as requested; empty when none. All three OIDs of N-13, merged */
     uint8_t info_sha256[32];       /* hash of CertificationRequestInfo: the identity of a request */
     uint8_t spki_sha256[32];
     struct key_facts key;
+    int signature_digest; /* NID of the hash in the CSR's own signature; NID_undef for EdDSA */
     char *subject_text; /* RFC 2253 */
     struct subject_field fields[CSR_FIELDS_MAX];
     size_t field_count;

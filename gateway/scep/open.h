@@ -37,14 +37,14 @@ struct scep_message {
     int type; /* as sent; may be one that we refuse */
     struct bytes transaction_id;
     struct bytes sender_nonce;
-    enum scep_digest digest;
+    enum scep_digest digest; /* as sent; SHA-256 when that one cannot be used, for the refusal */
     enum scep_cipher cipher; /* 0 until the envelope was looked at */
     struct scep_key_transport transport;
     X509 *signer;
     EVP_PKEY *signer_key; /* borrowed from `signer` */
     struct bytes signer_spki; /* borrowed from `signer` */
     uint8_t signer_spki_sha256[SCEP_SPKI_HASH_SIZE];
-    bool signer_self_signed;  /* names equal and the signature verifies under its own key, or issuer == subject */
+    bool signer_self_signed;  /* issuer == subject, which is all that a stranger's certificate can say about itself */
     size_t recipient; /* index into rules->recipients */
     struct csr *csr;  /* PKCSReq, RenewalReq, UpdateReq; NULL otherwise */
     struct bytes issuer_der; /* CertPoll: issuer and subject Names; GetCert, GetCRL: issuer and serial */
