@@ -7,8 +7,13 @@
  * Outcomes: OK; NOT_FOUND; the refusals named at each operation; UNAVAILABLE (nothing was done); UNKNOWN (it
  * may have been done: promise nothing, repeat with the same operation id). A durable write is on disk before
  * OK is given. Times are ms since 1970 by the store's own clock; leases, expiry and due times are compared
- * with that clock. A repeat with the same operation id gives the answer of the first, with the state as it is
- * now. Every key of one alias can live under one hash tag; what spans aliases is a secondary index.
+ * with that clock.
+ *
+ * A repeat with the same operation id gives the answer of the first, with the state as it is now; one that
+ * was refused changed nothing and is judged anew. A store remembers at least its newest 65536 changes, across
+ * restarts.
+ *
+ * Every key of one alias can live under one hash tag; what spans aliases is a secondary index.
  */
 #pragma once
 
@@ -21,18 +26,18 @@ struct store;
 struct clock;
 struct event_base;
 
-/* ---- records --------------------------------------------------------------------------------------------
- */
+/* ---- records ----------------------------------------------------------------------------------------- */
 
-enum transaction_state { /* stable states only; the transition table is in transaction/transaction.c */
-                         TRANSACTION_RECEIVED = 1, /* accepted, being submitted under a lease */
-                         TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll` */
-                         TRANSACTION_ISSUED,
-                         TRANSACTION_REJECTED,  /* by the backend or an operator */
-                         TRANSACTION_FAILED,    /* misconfigured or broken backend */
-                         TRANSACTION_EXPIRED,   /* pending for too long */
-                         TRANSACTION_ATTENTION, /* a lost submission that must not be repeated blindly */
-                         TRANSACTION_SUPERSEDED,
+/* Stable states only; the transition table is in transaction/transaction.c. */
+enum transaction_state {
+    TRANSACTION_RECEIVED = 1, /* accepted, being submitted under a lease */
+    TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll` */
+    TRANSACTION_ISSUED,
+    TRANSACTION_REJECTED,  /* by the backend or an operator */
+    TRANSACTION_FAILED,    /* misconfigured or broken backend */
+    TRANSACTION_EXPIRED,   /* pending for too long */
+    TRANSACTION_ATTENTION, /* a lost submission that must not be repeated blindly */
+    TRANSACTION_SUPERSEDED,
 };
 
 static inline bool transaction_finished(enum transaction_state s)
@@ -136,23 +141,22 @@ struct audit_event {
     const char *hash; /* SHA-256 over the previous row's hash and this row, hex */
 };
 
-/* ---- requests -------------------------------------------------------------------------------------------
- */
+/* ---- requests ---------------------------------------------------------------------------------------- */
 
 enum store_operation {
     /* challenges */
     STORE_CHALLENGE_CREATE, /* -> OK | CONFLICT (hash exists) */
-    STORE_CHALLENGE_FIND, /* by alias and hashes -> challenges[0] | NOT_FOUND; also expired, used and revoked
-                             ones */
+    STORE_CHALLENGE_FIND,   /* by alias and hashes -> challenges[0] | NOT_FOUND; whatever its state */
     STORE_CHALLENGE_LIST,
     STORE_CHALLENGE_REVOKE, /* -> OK | NOT_FOUND */
     /* transactions */
-    STORE_TRANSACTION_RECALL,  /* read: newest generation of a key -> transactions[0] | NOT_FOUND */
-    STORE_TRANSACTION_BEGIN,   /* see below */
-    STORE_TRANSACTION_CLAIM,   /* take the lease of an unfinished one -> MINE | RUNNING | FINISHED | NOT_FOUND
-                                */
-    STORE_TRANSACTION_ADVANCE, /* -> OK | STALE | FINISHED (it already ended) | NOT_FOUND */
-    STORE_TRANSACTION_FIND,    /* by record id */
+    STORE_TRANSACTION_RECALL, /* read: newest generation of a key -> transactions[0] | NOT_FOUND */
+    STORE_TRANSACTION_BEGIN,  /* see below */
+    STORE_TRANSACTION_CLAIM,  /* take an unfinished one's lease -> MINE | RUNNING | FINISHED | NOT_FOUND */
+    /* -> OK | STALE | FINISHED (it already ended) | NOT_FOUND | CONFLICT (the serial is another
+       certificate's) */
+    STORE_TRANSACTION_ADVANCE,
+    STORE_TRANSACTION_FIND, /* by record id */
     STORE_TRANSACTION_LIST,
     /* certificates */
     STORE_CERTIFICATE_FIND, /* by alias, issuer, serial */
@@ -160,8 +164,7 @@ enum store_operation {
     STORE_CERTIFICATE_REVOKE, /* -> OK | NOT_FOUND */
     /* RA identity */
     STORE_RA_LIST, /* of an alias */
-    STORE_RA_PUT,  /* insert or replace a generation; records the certificate in the same step -> OK | STALE
-                      (lease lost) */
+    STORE_RA_PUT,  /* insert or replace a generation, and its certificate -> OK | STALE (lease lost) */
     /* leases on names */
     STORE_LEASE_TAKE, /* -> MINE | RUNNING (somebody else's) */
     STORE_LEASE_DROP, /* -> OK */
@@ -185,9 +188,8 @@ enum store_outcome {
     STORE_MINE,     /* begin, claim, lease: yours, with `claim` */
     STORE_RUNNING,  /* begin, claim, lease: somebody holds the lease */
     STORE_FINISHED, /* begin, claim, advance: transactions[0] holds the outcome */
-    STORE_TAKEN, /* begin: the challenge has no use left, was revoked or has expired; challenges[0] says which
-                  */
-    STORE_STALE, /* a newer claim exists */
+    STORE_TAKEN,    /* begin: the challenge has no use left, is revoked or expired; see challenges[0] */
+    STORE_STALE,    /* a newer claim exists */
     STORE_UNAVAILABLE,
     STORE_UNKNOWN,
 };
@@ -204,7 +206,7 @@ struct obligation_new {
 struct store_list_filter {
     const char *alias;  /* NULL: all */
     const char *tenant; /* audit only */
-    const char *state;  /* NULL: all; name of the state */
+    const char *state;  /* NULL: all; name of the state; certificates: valid, expired, revoked */
     const char *text;   /* NULL: all; part of subject, transactionID text, or event name */
     const char *after;  /* cursor of the previous page; NULL: from the newest */
     int limit;          /* 1..1000 */
@@ -239,8 +241,8 @@ struct store_request {
          * (one use per generation) or TAKEN; create the generation as RECEIVED; take the lease -> MINE.
          * Events and obligations are written only when a generation is created. */
         struct {
-            struct transaction_record
-                record; /* id, key, hashes, sealed_csr, plan, challenge_id, subject, client */
+            /* id, key, hashes, sealed_csr, plan, challenge_id, subject, client */
+            struct transaction_record record;
             int64_t retransmit_window;
             bool supersede;
             int64_t lease;
@@ -260,8 +262,8 @@ struct store_request {
             int64_t poll_delay; /* PENDING: next_poll = now + poll_delay */
             int64_t expires_in; /* PENDING: relative, only set when the record has none yet */
             const char *error_name, *reason;
-            const struct certificate_record
-                *certificate; /* ISSUED: recorded in the same step; `recorded` is filled in */
+            /* ISSUED: recorded in the same step; `recorded` is filled in */
+            const struct certificate_record *certificate;
             const struct bytes *chain;
             size_t chain_count;
             bool release_challenge; /* gives the use back */
@@ -306,12 +308,12 @@ struct store_request {
         struct {
             const char *id;
             uint64_t claim;
-            int64_t again_after; /* 0: finished, row deleted; > 0: due again after this; < 0: given up, row
-                                    kept */
+            int64_t again_after; /* 0: finished, deleted; > 0: due again after this; < 0: given up, kept */
         } obligation_done;
 
         struct {
-            int64_t unused_challenge, used_challenge, finished_transaction, certificate, audit; /* ages */
+            /* ages; < 0: for ever */
+            int64_t unused_challenge, used_challenge, finished_transaction, certificate, audit;
             int limit;
         } sweep;
 
@@ -343,8 +345,7 @@ struct store_answer {
 
 typedef void store_done(void *context, struct store_answer *answer);
 
-/* ---- calls ------------------------------------------------------------------------------------------------
- */
+/* ---- calls ------------------------------------------------------------------------------------------- */
 
 /* What an implementation provides; `struct store` begins with a pointer to this. */
 struct store_type {
