@@ -82,16 +82,16 @@ class Gateway:
     def environment(self):
         return programs.sanitizer_environment(self.reports)
 
-    def launch(self, *, limits=()):
+    def launch(self):
         """Starts the process and waits for nothing."""
         with self.log_file.open("ab") as log:
             command = [BINARY, "serve", "--config", str(self.settings_file)]
-            self.process = subprocess.Popen(programs.without_randomisation([*limits, *command]), stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env=self.environment(), cwd=self.folder)
+            self.process = subprocess.Popen(programs.without_randomisation(command), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=self.environment(), cwd=self.folder)
 
-    def start(self, **launch):
+    def start(self):
         self.write_settings()
-        self.launch(**launch)
+        self.launch()
         eventually(self.ready, "the gateway is ready")
         return self
 
@@ -199,8 +199,7 @@ class Gateway:
 
     def certificates(self):
         """Serials of the certificates recorded for transactions, RA certificates left out."""
-        return [row["serial"] for row in self.query("SELECT serial FROM certificates WHERE transaction_id <> '' AND "
-                                                    "transaction_id IS NOT NULL")]
+        return [row["serial"] for row in self.query("SELECT serial FROM certificate WHERE transaction_id <> ''")]
 
     def metrics(self):
         """name{labels} -> value."""

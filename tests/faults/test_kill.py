@@ -1,0 +1,135 @@
+"""kill -9 at random moments of an enrolment, a restart, the client's retry: exactly one certificate for the transaction, counted by
+serial in the store, in the audit trail and in what the client got.
+
+The moments come from a seed, which every failure names; SCEPGATE_FAULT_SEED repeats a run's moments.
+"""
+
+import os
+import random
+import threading
+import time
+
+import identities
+import pytest
+import scepmsg
+from gateway import FULL, PATIENCE
+
+SEED = int(os.environ.get("SCEPGATE_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+ROUNDS = 40 if FULL else 6  # of each kind; each round is a start, some enrolments, a kill, and the retries
+CLIENTS = 6
+ALIASES = {"demo": {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 0}}}
+
+
+class Device:
+    """A client that keeps what it got and asks until it has it."""
+
+    def __init__(self, gateway, challenge):
+        self.gateway = gateway
+        self.request = gateway.request("demo", challenge=challenge)
+        self.got = []  # every certificate that a SUCCESS brought
+
+    def ask(self):
+        """One try; False when nothing usable came back."""
+        self.request.sender_nonce = os.urandom(16)
+        try:
+            answer = self.gateway.post("demo", self.request.build())
+        except OSError:
+            return False
+        if answer.status != 200:
+            assert answer.status == 503, (answer.status, answer.body)
+            return False
+        reply = scepmsg.Reply(answer.body).check(self.request)
+        assert reply.status in (scepmsg.SUCCESS, scepmsg.PENDING), (reply.fail_info, reply.text(scepmsg.FAIL_INFO_TEXT))
+        if reply.status == scepmsg.SUCCESS:
+            self.got.append(reply.issued(self.request)[0])
+        return reply.status == scepmsg.SUCCESS
+
+    def insist(self):
+        deadline = time.monotonic() + PATIENCE * 2
+        while not self.ask():
+            assert time.monotonic() < deadline, "the transaction never ended"
+            time.sleep(0.1)
+
+
+def serial(certificate):
+    return identities.load(certificate).serial_number
+
+
+def judge(gateway, devices, seed):
+    """Store, audit trail and clients count the same serials, one per transaction."""
+    stored = [int(row, 16) for row in gateway.certificates()]
+    audited = [int(row["details"]["serial"], 16) for row in gateway.audit("certificate.issued")]
+    received = [{serial(certificate) for certificate in device.got} for device in devices]
+    assert all(len(serials) == 1 for serials in received), f"seed {seed}: a client got two certificates: {received}"
+    mine = [serials.pop() for serials in received]
+    assert len(set(mine)) == len(mine), f"seed {seed}: two transactions share a certificate"
+    assert sorted(stored) == sorted(mine), f"seed {seed}: the store has {len(stored)} certificates for {len(mine)} transactions"
+    assert sorted(audited) == sorted(mine), f"seed {seed}: the audit trail has {len(audited)} for {len(mine)} transactions"
+    states = {row["state"] for row in gateway.ask("transaction", "list", "--limit", "1000")["transactions"]}
+    assert states == {"issued"}, f"seed {seed}: {states}"
+    assert gateway.tool("audit", "verify", "--socket", str(gateway.socket)).returncode == 0
+
+
+@pytest.fixture
+def dice(request):
+    print(f"seed {SEED}")
+    return random.Random(f"{SEED} {request.node.name}")
+
+
+@pytest.mark.parametrize("round_number", range(ROUNDS))
+def test_kill_at_a_random_moment(gateways, dice, round_number):
+    gateway = gateways(ALIASES).start()
+    devices = [Device(gateway, challenge) for challenge in gateway.challenges(CLIENTS)]
+    for _ in range(dice.randrange(1, 4)):
+        threads = [threading.Thread(target=device.ask) for device in devices if not device.got]
+        for thread in threads:
+            thread.start()
+        time.sleep(dice.uniform(0, 0.25))
+        gateway.kill()
+        for thread in threads:
+            thread.join(PATIENCE)
+        gateway.start()
+    for device in devices:
+        device.insist()
+        assert device.ask(), "a second retry"
+    judge(gateway, devices, SEED)
+
+
+@pytest.mark.parametrize("round_number", range(max(1, ROUNDS // 3)))
+def test_kill_while_starting(gateways, dice, round_number):
+    """Also a first start may be cut short: CA, master key, database and RA identity are complete or not there."""
+    gateway = gateways(ALIASES)
+    gateway.write_settings()
+    for _ in range(dice.randrange(2, 5)):
+        gateway.launch()
+        time.sleep(dice.uniform(0, 0.6))
+        gateway.kill()
+    gateway.start()
+    device = Device(gateway, gateway.challenge())
+    device.insist()
+    judge(gateway, [device], SEED)
+
+
+@pytest.mark.parametrize("round_number", range(max(1, ROUNDS // 3)))
+def test_kill_between_retransmissions(gateways, dice, round_number):
+    """The same bytes again and again while the gateway dies and comes back."""
+    gateway = gateways(ALIASES).start()
+    device = Device(gateway, gateway.challenge())
+    stop = threading.Event()
+
+    def insist():
+        while not stop.is_set():
+            device.ask()
+
+    thread = threading.Thread(target=insist)
+    thread.start()
+    try:
+        for _ in range(3):
+            time.sleep(dice.uniform(0, 0.3))
+            gateway.kill()
+            gateway.start()
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+    device.insist()
+    judge(gateway, [device], SEED)
