@@ -176,7 +176,8 @@ static bool read_defaults(struct load *l, const struct node *root)
         section_read(&l->reader, b, map, NULL);
     for (size_t i = 0; i < b->count; i++) {
         const char *path = b->rows[b->values[i].row].path;
-        if (strcmp(path, "hosts") == 0 || strcmp(path, "paths") == 0)
+        bool claim = strcmp(path, "hosts") == 0 || strcmp(path, "paths") == 0;
+        if (claim && b->values[i].list.count)
             problem(l->reader.problems, b->values[i].at,
                     "`%s` cannot stand in `defaults`: every alias would claim the same", path);
     }

@@ -86,10 +86,14 @@ static size_t edit_distance(const char *a, const char *b)
 
 const char *closest_word(const char *word, const char *const *words, size_t count)
 {
-    size_t limit = strlen(word) / 3 + 1, best = WORD_MAX;
+    size_t len = strlen(word), limit = len < 3 ? 1 : len / 3, best = WORD_MAX;
     const char *found = NULL;
     for (size_t i = 0; i < count; i++) {
-        size_t distance = strcasecmp(word, words[i]) == 0 ? 0 : edit_distance(word, words[i]);
+        size_t distance = edit_distance(word, words[i]);
+        if (strcasecmp(word, words[i]) == 0)
+            distance = 0;
+        else if (len >= 3 && distance > limit && strncmp(word, words[i], len) == 0) /* cut short: "warn" */
+            distance = limit;
         if (distance <= limit && distance < best) {
             best = distance;
             found = words[i];

@@ -94,6 +94,8 @@ static const char *unit_text(char out[UNIT_TEXT_SIZE], int64_t number, const str
 
 const char *duration_text(char out[UNIT_TEXT_SIZE], int64_t ms)
 {
+    if (ms == 0)
+        return memcpy(out, "0", 2);
     return unit_text(out, ms, durations, COUNT(durations));
 }
 
