@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import identities
 import pytest
@@ -15,7 +16,7 @@ import scepmsg
 from gateway import FULL, PATIENCE
 
 SEED = int(os.environ.get("SCEPGATE_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-ROUNDS = 40 if FULL else 6  # of each kind; each round is a start, some enrolments, a kill, and the retries
+ROUNDS = 150 if FULL else 6  # of each kind; each round is a start, some enrolments, a kill, and the retries
 CLIENTS = 6
 ALIASES = {"demo": {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 0}}}
 
@@ -81,13 +82,12 @@ def test_kill_at_a_random_moment(gateways, dice, round_number):
     gateway = gateways(ALIASES).start()
     devices = [Device(gateway, challenge) for challenge in gateway.challenges(CLIENTS)]
     for _ in range(dice.randrange(1, 4)):
-        threads = [threading.Thread(target=device.ask) for device in devices if not device.got]
-        for thread in threads:
-            thread.start()
-        time.sleep(dice.uniform(0, 0.25))
-        gateway.kill()
-        for thread in threads:
-            thread.join(PATIENCE)
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            tries = [pool.submit(device.ask) for device in devices if not device.got]
+            time.sleep(dice.uniform(0, 0.25))
+            gateway.kill()
+        for one in tries:
+            one.result()
         gateway.start()
     for device in devices:
         device.insist()
@@ -121,15 +121,15 @@ def test_kill_between_retransmissions(gateways, dice, round_number):
         while not stop.is_set():
             device.ask()
 
-    thread = threading.Thread(target=insist)
-    thread.start()
-    try:
-        for _ in range(3):
-            time.sleep(dice.uniform(0, 0.3))
-            gateway.kill()
-            gateway.start()
-    finally:
-        stop.set()
-        thread.join(PATIENCE)
+    with ThreadPoolExecutor(1) as pool:
+        client = pool.submit(insist)
+        try:
+            for _ in range(3):
+                time.sleep(dice.uniform(0, 0.3))
+                gateway.kill()
+                gateway.start()
+        finally:
+            stop.set()
+        client.result()
     device.insist()
     judge(gateway, [device], SEED)
