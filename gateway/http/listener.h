@@ -1,8 +1,9 @@
 /* listener.h: HTTP in: sockets, caps and deadlines over evhttp, and one exchange per request.
  *
- * Loop thread. Each accepted connection is a filter bufferevent that counts, holds one total deadline for headers and body
- * (bytes that trickle in do not extend it), and answers 414 and 405 itself. A handler gets a complete request and answers it once
- * with http_reply, now or later; the client may be gone by then, which is harmless.
+ * Loop thread. Each accepted connection is counted, has one total deadline for headers and body (bytes that
+ * trickle in do not extend it), and is answered here when its request line or headers are too long (414,
+ * 431), are no HTTP (400) or name a method that no handler serves (405). A handler gets a complete request
+ * and answers it once with http_reply, now or later; the client may be gone by then, which is harmless.
  */
 #pragma once
 
@@ -19,12 +20,13 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 /* All borrowed, valid until http_reply. */
 struct http_exchange {
     enum http_method method;
-    const char *uri;   /* the raw request target */
-    const char *path;  /* raw, without query */
-    const char *query; /* raw, without '?'; "" when there is none */
-    const char *host;  /* Host header without port, lower case; "" when absent */
+    const char *uri;            /* the raw request target */
+    const char *path;           /* raw, without query */
+    const char *query;          /* raw, without '?'; "" when there is none */
+    const char *host;           /* Host header without port, lower case; "" when absent */
     const char *client;         /* address:port, or "unix" */
     const char *client_address; /* without port */
+    long peer_uid;              /* of the process behind a unix socket; -1 otherwise */
     const char *authorization;  /* header, "" when absent */
     struct bytes body;
     int64_t started; /* monotonic ms */
@@ -48,9 +50,12 @@ enum error_code http_listener_bind(struct http_listener *l, const char *address,
 /* A unix socket, mode 0600, replacing a stale one; peers other than root and our own uid are cut. */
 enum error_code http_listener_bind_unix(struct http_listener *l, const char *path, struct error *e);
 int http_listener_port(const struct http_listener *l, size_t index); /* of the n-th bound address */
-void http_listener_limits(struct http_listener *l, const struct limit_settings *limits); /* for new connections */
-void http_listener_close(struct http_listener *l); /* accepts no more; kept connections close after their reply */
+void http_listener_limits(struct http_listener *l,
+                          const struct limit_settings *limits); /* for new connections */
+void http_listener_close(
+    struct http_listener *l); /* accepts no more; kept connections close after their reply */
 size_t http_listener_open(const struct http_listener *l); /* requests not answered yet */
+/* Accepts NULL. Requests not answered yet keep their memory; their replies go nowhere. */
 void http_listener_free(struct http_listener *l);
 
 struct http_header {

@@ -1,5 +1,5 @@
-/* query.h: the query of a SCEP URL, parsed by hand (checklist B-06 to B-12, B-19): order free, names without regard to case, a raw '+'
- * stays '+', percent escapes undone once. Pure. */
+/* query.h: the query of a SCEP URL, parsed by hand (checklist B-06 to B-12, B-19): order free, names without
+ * regard to case, a raw '+' stays '+', percent escapes undone once. Pure. */
 #pragma once
 
 #include "base/bytes.h"
@@ -21,6 +21,7 @@ struct scep_query {
 };
 
 void scep_query_parse(struct scep_query *out, const char *query);
-/* The message parameter as DER: unescaped (twice when the first pass leaves escapes), then base64 in any alphabet with line breaks
- * and spaces as '+'. Also for a POST body that is base64 text instead of DER. false when it is neither. */
+/* The message parameter as DER: unescaped (twice when the first pass leaves escapes), then base64 in any
+ * alphabet with line breaks and spaces as '+'. Also for a POST body that is base64 text instead of DER. false
+ * when it is neither. */
 bool scep_query_message(struct buffer *out, struct bytes raw, bool escaped);

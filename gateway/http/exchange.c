@@ -1,0 +1,180 @@
+/* exchange.c: see exchange.h. */
+#include "http/exchange.h"
+
+#include <event2/keyvalq_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "http/listener_parts.h"
+
+static const struct {
+    enum evhttp_cmd_type evhttp;
+    enum http_method method;
+} methods[] = {
+    {EVHTTP_REQ_GET, HTTP_GET}, {EVHTTP_REQ_HEAD, HTTP_HEAD},     {EVHTTP_REQ_POST, HTTP_POST},
+    {EVHTTP_REQ_PUT, HTTP_PUT}, {EVHTTP_REQ_DELETE, HTTP_DELETE},
+};
+
+static enum http_method method_of(enum evhttp_cmd_type type)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (methods[i].evhttp == type)
+            return methods[i].method;
+    return HTTP_OTHER;
+}
+
+/* ---- target and host -------------------------------------------------------------------------------------
+ */
+
+static const char *skip_scheme(const char *target)
+{
+    if (strncasecmp(target, "http://", 7) == 0)
+        return target + 7;
+    return strncasecmp(target, "https://", 8) == 0 ? target + 8 : NULL;
+}
+
+void target_split(struct target_parts *out, const char *target)
+{
+    const char *authority = skip_scheme(target);
+    const char *path = authority ? authority + strcspn(authority, "/?#") : target;
+    size_t path_len = strcspn(path, "?#");
+    const char *query = path[path_len] == '?' ? path + path_len + 1 : "";
+    *out = (struct target_parts){
+        .authority = bytes_of(authority ? authority : "", authority ? (size_t)(path - authority) : 0),
+        .path = path_len > 0 ? bytes_of(path, path_len) : bytes_of_text("/"),
+        .query = bytes_of(query, strcspn(query, "#")),
+    };
+}
+
+char *host_of(struct bytes authority)
+{
+    const char *start = (const char *)authority.data, *end = start + authority.len;
+    for (const char *at = start; at < end; at++)
+        if (*at == '@')
+            start = at + 1;
+    const char *stop = start;
+    if (start < end && *start == '[')
+        while (stop < end && *stop != ']')
+            stop++;
+    while (stop < end && *stop != ':')
+        stop++;
+    char *host = strndup(start, (size_t)(stop - start));
+    for (char *c = host; c && *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return host;
+}
+
+static char *text_of(struct bytes b)
+{
+    return strndup((const char *)b.data, b.len);
+}
+
+/* ---- framing ---------------------------------------------------------------------------------------------
+ */
+
+int exchange_framing_problem(struct evhttp_request *request)
+{
+    const char *length = NULL, *encoding = NULL;
+    struct evkeyval *header;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
+    {
+        if (strcasecmp(header->key, "Content-Length") == 0) {
+            if (length && strcmp(length, header->value) != 0)
+                return 400;
+            length = header->value;
+        } else if (strcasecmp(header->key, "Transfer-Encoding") == 0) {
+            if (encoding || strcasecmp(header->value, "chunked") != 0)
+                return 501;
+            encoding = header->value;
+        }
+    }
+    return length && encoding ? 400 : 0;
+}
+
+bool exchange_unread_body(struct evhttp_request *request)
+{
+    enum evhttp_cmd_type type = evhttp_request_get_command(request);
+    if (type != EVHTTP_REQ_HEAD && type != EVHTTP_REQ_TRACE)
+        return false;
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *length = evhttp_find_header(headers, "Content-Length");
+    return (length && strcmp(length, "0") != 0) || evhttp_find_header(headers, "Transfer-Encoding");
+}
+
+/* ---- the exchange ----------------------------------------------------------------------------------------
+ */
+
+static bool fill(struct exchange *x)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(x->request);
+    struct evbuffer *body = evhttp_request_get_input_buffer(x->request);
+    size_t len = evbuffer_get_length(body);
+    const char *host = evhttp_find_header(headers, "Host");
+    const char *authorization = evhttp_find_header(headers, "Authorization");
+    struct target_parts parts;
+    x->target = strdup(evhttp_request_get_uri(x->request));
+    if (!x->target)
+        return false;
+    target_split(&parts, x->target);
+    x->path = text_of(parts.path);
+    x->host = host_of(parts.authority.len > 0 ? parts.authority : bytes_of_text(host ? host : ""));
+    const uint8_t *data = len > 0 ? evbuffer_pullup(body, -1) : NULL;
+    if (!x->path || !x->host || (len > 0 && !data))
+        return false;
+    if (parts.query.len > 0) /* what follows it in the copy is a fragment, of which a server has no use */
+        x->target[parts.query.data + parts.query.len - (uint8_t *)x->target] = 0;
+    x->x = (struct http_exchange){
+        .method = method_of(evhttp_request_get_command(x->request)),
+        .uri = evhttp_request_get_uri(x->request),
+        .path = x->path,
+        .query = parts.query.len > 0 ? (const char *)parts.query.data : "",
+        .host = x->host,
+        .client = x->connection->client,
+        .client_address = x->connection->address,
+        .peer_uid = x->connection->peer_uid,
+        .authorization = authorization ? authorization : "",
+        .body = bytes_of(data, len),
+        .started = clock_monotonic(&clock_system),
+    };
+    return true;
+}
+
+struct exchange *exchange_create(struct evhttp_request *request, struct connection *c)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->request = request;
+    x->connection = c;
+    if (!fill(x)) {
+        exchange_free(x);
+        return NULL;
+    }
+    return x;
+}
+
+void exchange_lost_connection(struct exchange *x)
+{
+    memcpy(x->client, x->x.client, sizeof x->client);
+    memcpy(x->address, x->x.client_address, sizeof x->address);
+    x->x.client = x->client;
+    x->x.client_address = x->address;
+    x->connection = NULL;
+}
+
+void exchange_orphan(struct exchange *x)
+{
+    evhttp_request_own(x->request);
+    x->listener = NULL;
+}
+
+void exchange_free(struct exchange *x)
+{
+    free(x->target);
+    free(x->path);
+    free(x->host);
+    free(x);
+}
