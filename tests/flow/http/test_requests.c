@@ -113,7 +113,7 @@ TEST(targets_take_any_form)
     RIG(r);
     CHECK(one(&r, "GET //scep/a?x HTTP/1.1\r\nHost: h\r\n\r\n", 200, "GET //scep/a?x h []", false));
     CHECK(one(&r, "GET http://Other:81/scep/a?x HTTP/1.1\r\nHost: h\r\n\r\n", 200, "GET /scep/a?x other []",
-              false));
+              true));
     CHECK(one(&r, "GET http://other HTTP/1.1\r\nHost: h\r\n\r\n", 200, "GET /? other []", true));
     CHECK(one(&r, "GET /a?message=MII B+C HTTP/1.1\r\n\r\n", 200, "GET /a?message=MII B+C  []", false));
     CHECK(one(&r, "\r\n\r\nGET /a HTTP/1.1\r\n\r\n", 200, "GET /a?  []", false));
