@@ -153,12 +153,14 @@ Test(codec, json_keeps_good_utf8_and_escapes_bad)
     codec_json_string(&out, bytes_of_text("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91"));
     cr_assert_str_eq(text(), "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\x91\"");
     static const char *const bad[][2] = {
-        {"\xff", "\"\\u00ff\""},                       /* never in UTF-8 */
-        {"\xc3", "\"\\u00c3\""},                       /* cut off */
-        {"\xc0\xaf", "\"\\u00c0\\u00af\""},            /* overlong */
-        {"\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\""}, /* surrogate */
-        {"\xc2\x9b", "\"\\u009b\""},                   /* a C1 control: CSI */
-        {"\xe2\x80\xae", "\"\\u202e\""},               /* turns the reading direction */
+        {"\xff", "\"\\u00ff\""},                                  /* never in UTF-8 */
+        {"\xc3", "\"\\u00c3\""},                                  /* cut off */
+        {"\xc0\xaf", "\"\\u00c0\\u00af\""},                       /* overlong */
+        {"\xe0\x80\xaf", "\"\\u00e0\\u0080\\u00af\""},            /* overlong, in three */
+        {"\xf4\x90\x80\x80", "\"\\u00f4\\u0090\\u0080\\u0080\""}, /* beyond the last code point */
+        {"\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\""},            /* surrogate */
+        {"\xc2\x9b", "\"\\u009b\""},                              /* a C1 control: CSI */
+        {"\xe2\x80\xae", "\"\\u202e\""},                          /* turns the reading direction */
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         buffer_reset(&out);
