@@ -20,9 +20,6 @@
         }                                                                                                    \
     } while (0)
 
-#define JOIN(...)                                                                                            \
-    join((const struct bytes[]){__VA_ARGS__},                                                                \
-         sizeof((const struct bytes[]){__VA_ARGS__}) / sizeof(struct bytes))
 #define NOTHING ((struct bytes){0})
 
 static struct arena *arena;
@@ -57,7 +54,7 @@ struct bytes der_raw(const void *data, size_t len)
     return bytes_of(copy, len);
 }
 
-static struct bytes join(const struct bytes *parts, size_t count)
+struct bytes der_concat(const struct bytes *parts, size_t count)
 {
     size_t len = 0, used = 0;
     for (size_t i = 0; i < count; i++)
@@ -69,9 +66,17 @@ static struct bytes join(const struct bytes *parts, size_t count)
     return bytes_of(all, len);
 }
 
+struct bytes der_repeat(struct bytes element, size_t count)
+{
+    struct bytes all = NOTHING;
+    for (size_t i = 0; i < count; i++)
+        all = CONCAT(all, element);
+    return all;
+}
+
 struct bytes der_join(uint8_t tag, const struct bytes *parts, size_t count)
 {
-    struct bytes content = join(parts, count);
+    struct bytes content = der_concat(parts, count);
     uint8_t head[5] = {tag};
     size_t used = 1;
     if (content.len < 0x80) {
@@ -82,7 +87,7 @@ struct bytes der_join(uint8_t tag, const struct bytes *parts, size_t count)
         while (octets-- > 0)
             head[used++] = (uint8_t)(content.len >> 8 * octets);
     }
-    return JOIN(bytes_of(head, used), content);
+    return CONCAT(bytes_of(head, used), content);
 }
 
 struct bytes der_text(uint8_t tag, const char *text)
@@ -117,7 +122,7 @@ struct bytes der_algorithm(const char *dotted, struct bytes parameters)
 struct bytes ber_indefinite(uint8_t tag, struct bytes content)
 {
     uint8_t head[] = {tag, 0x80};
-    return JOIN(bytes_of(head, 2), content, bytes_of("\0", 2));
+    return CONCAT(bytes_of(head, 2), content, bytes_of("\0", 2));
 }
 
 struct bytes ber_pieces(uint8_t tag, struct bytes content, size_t piece)
@@ -125,7 +130,7 @@ struct bytes ber_pieces(uint8_t tag, struct bytes content, size_t piece)
     struct bytes all = NOTHING;
     while (content.len > 0) {
         size_t len = content.len < piece ? content.len : piece;
-        all = JOIN(all, DER(0x04, bytes_of(content.data, len)));
+        all = CONCAT(all, DER(0x04, bytes_of(content.data, len)));
         content = bytes_of(content.data + len, content.len - len);
     }
     return ber_indefinite(tag, all);
@@ -237,7 +242,7 @@ struct bytes made_csr(const struct csr_wish *w)
                             w->spki.len ? w->spki : der_spki(w->key),
                             w->no_attributes ? NOTHING : der_join(0xA0, w->attributes, w->attribute_count));
     struct bytes signature = spoiled(sign(w->key, digest, w->pss, info), w->bad_signature);
-    return JOIN(
+    return CONCAT(
         DER(0x30, info, signature_algorithm(w->key, digest, w->pss), DER(0x03, bytes_of("\0", 1), signature)),
         w->behind);
 }
@@ -285,7 +290,7 @@ static struct bytes padded(const struct envelope_wish *w, size_t block)
     size_t pad = block - w->payload.len % block;
     uint8_t bytes[16];
     memset(bytes, (int)pad, sizeof bytes);
-    return JOIN(w->payload, bytes_of(bytes, pad));
+    return CONCAT(w->payload, bytes_of(bytes, pad));
 }
 
 static struct bytes encrypt_content(const struct envelope_wish *w, const EVP_CIPHER *cipher, struct bytes iv)
@@ -320,9 +325,9 @@ struct bytes made_envelope(const struct envelope_wish *w)
                            : w->ber                ? ber_pieces(0xA0, ciphertext, 64)
                                                    : DER(0x80, ciphertext);
     struct bytes encrypted =
-        JOIN(w->content_type.len ? w->content_type : der_oid(OID_DATA),
-             w->cipher_algorithm.len ? w->cipher_algorithm : der_algorithm(dotted, DER(0x04, iv)), element);
-    struct bytes recipients = JOIN(w->before, made_recipient(w, key), w->after);
+        CONCAT(w->content_type.len ? w->content_type : der_oid(OID_DATA),
+               w->cipher_algorithm.len ? w->cipher_algorithm : der_algorithm(dotted, DER(0x04, iv)), element);
+    struct bytes recipients = CONCAT(w->before, made_recipient(w, key), w->after);
     EVP_CIPHER_free(cipher);
     OSSL_PROVIDER_unload(provider);
     OSSL_LIB_CTX_free(library);
@@ -331,8 +336,8 @@ struct bytes made_envelope(const struct envelope_wish *w)
         return DER(0x30, type,
                    DER(0xA0, DER(0x30, der_integer(0), DER(0x31, recipients), DER(0x30, encrypted))));
     struct bytes data = ber_indefinite(
-        0x30, JOIN(der_integer(0), ber_indefinite(0x31, recipients), ber_indefinite(0x30, encrypted)));
-    return ber_indefinite(0x30, JOIN(type, ber_indefinite(0xA0, data)));
+        0x30, CONCAT(der_integer(0), ber_indefinite(0x31, recipients), ber_indefinite(0x30, encrypted)));
+    return ber_indefinite(0x30, CONCAT(type, ber_indefinite(0xA0, data)));
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------
@@ -371,9 +376,9 @@ static struct bytes signed_attributes(const struct message_wish *w, const char *
         if (w->unsigned_oid && !strcmp(rows[i].oid, w->unsigned_oid))
             *moved = attribute;
         else if (!w->drop || strcmp(rows[i].oid, w->drop))
-            all = JOIN(all, attribute);
+            all = CONCAT(all, attribute);
     }
-    return JOIN(all, w->extra_attributes);
+    return CONCAT(all, w->extra_attributes);
 }
 
 static struct bytes digest_algorithm(const struct message_wish *w, const char *digest)
@@ -403,17 +408,18 @@ struct bytes made_message(const struct message_wish *w)
 {
     struct bytes content_oid = der_oid(w->content_type ? w->content_type : OID_DATA);
     struct bytes certificates = either(w->certificates, der_certificate(w->signer));
-    struct bytes signers = w->no_signer ? NOTHING : JOIN(made_signer_info(w), w->second_signer);
+    struct bytes signers = w->no_signer ? NOTHING : CONCAT(made_signer_info(w), w->second_signer);
     struct bytes digests = DER(0x31, digest_algorithm(w, w->digest ? w->digest : "SHA256"));
-    struct bytes tail = JOIN(w->no_certificates ? NOTHING : DER(0xA0, certificates), DER(0x31, signers));
+    struct bytes tail = CONCAT(w->no_certificates ? NOTHING : DER(0xA0, certificates), DER(0x31, signers));
     struct bytes wrapped =
         w->ber ? ber_indefinite(0xA0, ber_pieces(0x24, w->content, 100)) : DER(0xA0, DER(0x04, w->content));
-    struct bytes inner = JOIN(content_oid, w->no_content ? NOTHING : wrapped);
+    struct bytes inner = CONCAT(content_oid, w->no_content ? NOTHING : wrapped);
     if (!w->ber)
-        return JOIN(DER(0x30, der_oid(OID_SIGNED_DATA),
-                        DER(0xA0, DER(0x30, der_integer(1), digests, DER(0x30, inner), tail))),
-                    w->behind);
+        return CONCAT(DER(0x30, der_oid(OID_SIGNED_DATA),
+                          DER(0xA0, DER(0x30, der_integer(1), digests, DER(0x30, inner), tail))),
+                      w->behind);
     struct bytes data =
-        ber_indefinite(0x30, JOIN(der_integer(1), digests, ber_indefinite(0x30, inner), tail));
-    return JOIN(ber_indefinite(0x30, JOIN(der_oid(OID_SIGNED_DATA), ber_indefinite(0xA0, data))), w->behind);
+        ber_indefinite(0x30, CONCAT(der_integer(1), digests, ber_indefinite(0x30, inner), tail));
+    return CONCAT(ber_indefinite(0x30, CONCAT(der_oid(OID_SIGNED_DATA), ber_indefinite(0xA0, data))),
+                  w->behind);
 }

@@ -36,6 +36,11 @@ struct bytes der_join(uint8_t tag, const struct bytes *parts, size_t count);
     der_join((tag), (const struct bytes[]){__VA_ARGS__},                                                     \
              sizeof((const struct bytes[]){__VA_ARGS__}) / sizeof(struct bytes))
 struct bytes der_raw(const void *data, size_t len); /* a copy in the arena */
+struct bytes der_concat(const struct bytes *parts, size_t count);
+#define CONCAT(...)                                                                                          \
+    der_concat((const struct bytes[]){__VA_ARGS__},                                                          \
+               sizeof((const struct bytes[]){__VA_ARGS__}) / sizeof(struct bytes))
+struct bytes der_repeat(struct bytes element, size_t count);
 struct bytes der_text(uint8_t tag, const char *text);
 struct bytes der_oid(const char *dotted);
 struct bytes der_integer(long value);
