@@ -12,8 +12,8 @@ struct scep_capabilities {
     bool standard; /* reading only: SCEPStandard was present */
 };
 
-/* One keyword per line, LF. SCEPStandard only when AES, SHA-256 and POST are there and neither DES nor MD5 (A-12). SHA-384 is
- * listed although unregistered: strongSwan 5.9.8 needs it to use AES. */
+/* One keyword per line, LF. SCEPStandard only when AES, SHA-256 and POST are there and neither DES nor MD5
+ * (A-12). SHA-384 is listed although unregistered: strongSwan 5.9.8 needs it to use AES. */
 void scep_capabilities_write(struct buffer *out, const struct scep_capabilities *c);
 /* Accepts CRLF and LF, any letter case, unknown words (Z-01). */
 void scep_capabilities_read(struct scep_capabilities *out, struct bytes text);

@@ -1,4 +1,5 @@
-/* seal.h: CertRep messages in their three exact forms (RFC 8894 sections 3.3.2 and 3.4; checklist H, L, P, Q).
+/* seal.h: CertRep messages in their three exact forms (RFC 8894 sections 3.3.2 and 3.4; checklist H, L, P,
+ * Q).
  *
  * Pure: call from a worker. Everything in the reply is borrowed for the call.
  */
@@ -12,15 +13,15 @@
 
 struct scep_reply {
     enum scep_pki_status status;
-    enum fail_info fail;       /* with SCEP_FAILURE */
-    const char *fail_text;     /* with SCEP_FAILURE; NULL: no failInfoText */
+    enum fail_info fail;   /* with SCEP_FAILURE */
+    const char *fail_text; /* with SCEP_FAILURE; NULL: no failInfoText */
     struct bytes transaction_id;
     struct bytes recipient_nonce; /* the request's senderNonce, byte for byte */
     enum scep_digest digest;
     /* SCEP_SUCCESS only: */
     enum scep_cipher cipher;
     struct scep_key_transport transport;
-    X509 *recipient; /* the certificate that signed the request (M-09) */
+    X509 *recipient;                                  /* the certificate that signed the request (M-09) */
     struct bytes certificates[SCEP_CERTIFICATES_MAX]; /* DER, the issued one first (P-02) */
     size_t certificate_count;
     /* always: */
