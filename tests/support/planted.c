@@ -1,9 +1,10 @@
-/* planted.c: three defects on purpose. The test driver runs them as it runs every test program and must call
+/* planted.c: four defects on purpose. The test driver runs them as it runs every test program and must call
  * each run red.
  *
- * The leak and the overflow happen in a child whose end nobody looks at, as in a test framework that forks:
+ * They happen in a child whose end nobody looks at, as in a test framework that forks:
  * the report that the sanitizer leaves is then the only evidence.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 static void *volatile lost;
 static volatile size_t beyond = 16;
+static volatile int most = INT_MAX;
 static int raced;
 
 static void leak(void)
@@ -24,10 +26,16 @@ static void leak(void)
 static void overflow(void)
 {
     volatile char *room = malloc(16);
+    volatile char *end = room + beyond;
 
     if (room != NULL)
-        room[beyond] = 1;
+        *end = 1;
     free((void *)room);
+}
+
+static void undefined(void)
+{
+    most += (int)beyond;
 }
 
 static void *count(void *unused)
@@ -50,14 +58,15 @@ static void race(void)
 int main(int argc, char **argv)
 {
     const char *defect = argc == 2 ? argv[1] : "";
-    void (*plant)(void) = strcmp(defect, "leak") == 0       ? leak
-                          : strcmp(defect, "overflow") == 0 ? overflow
-                          : strcmp(defect, "race") == 0     ? race
-                                                            : NULL;
+    void (*plant)(void) = strcmp(defect, "leak") == 0        ? leak
+                          : strcmp(defect, "overflow") == 0  ? overflow
+                          : strcmp(defect, "undefined") == 0 ? undefined
+                          : strcmp(defect, "race") == 0      ? race
+                                                             : NULL;
     int status;
 
     if (plant == NULL) {
-        fprintf(stderr, "usage: planted leak|overflow|race\n");
+        fprintf(stderr, "usage: planted leak|overflow|undefined|race\n");
         return 2;
     }
     pid_t child = fork();
