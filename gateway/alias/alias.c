@@ -1,0 +1,75 @@
+/* alias.c: the life of one alias (alias.h). */
+#include "alias/alias.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "alias/proxy.h"
+#include "scep/capabilities.h"
+
+struct alias *alias_ref(struct alias *a)
+{
+    a->references++;
+    return a;
+}
+
+void alias_unref(struct alias *a)
+{
+    if (!a || --a->references > 0)
+        return;
+    ra_set_unref(a->ra);
+    lane_release(a->lane);
+    proxy_signers_free(a->proxies);
+    policy_free(a->policy);
+    alias_settings_unref(a->settings);
+    free(a);
+}
+
+/* The truth about this alias: what it says here it must really take (RFC 8894 section 3.5.2). */
+static enum error_code write_capabilities(struct alias *a, struct error *e)
+{
+    const struct alias_settings *s = a->settings;
+    struct scep_capabilities able = {
+        .ciphers = s->ciphers | (s->compat.obsolete_des ? SCEP_CIPHER_DES : 0u),
+        .digests = s->digests | (s->compat.obsolete_md5 ? SCEP_DIGEST_MD5 : 0u),
+        .post = true,
+    };
+    struct buffer text;
+    buffer_init(&text, sizeof a->capabilities - 1);
+    scep_capabilities_write(&text, &able);
+    bool fits = !text.failed;
+    if (fits && text.len)
+        memcpy(a->capabilities, text.data, text.len);
+    buffer_free(&text);
+    return fits ? ERR_OK : error_set(e, ERR_INTERNAL, "the capabilities of alias %s do not fit", s->name);
+}
+
+enum error_code alias_create(struct alias **out, struct alias_settings *settings, struct pool *pool,
+                             struct error *e)
+{
+    *out = NULL;
+    struct alias *a = calloc(1, sizeof *a);
+    if (!a)
+        return error_set(e, ERR_INTERNAL, "out of memory");
+    a->references = 1;
+    a->settings = alias_settings_ref(settings);
+    a->lane = lane_create(pool);
+    enum error_code code = a->lane ? ERR_OK : error_set(e, ERR_INTERNAL, "out of memory");
+    if (code == ERR_OK)
+        code = write_capabilities(a, e);
+    if (code == ERR_OK)
+        code = policy_create(&a->policy, &settings->policy, e);
+    if (code == ERR_OK)
+        code = proxy_signers_create(&a->proxies, &settings->proxy_signers, e);
+    if (code == ERR_OK)
+        *out = a;
+    else
+        alias_unref(a);
+    return code;
+}
+
+void alias_install_ra(struct alias *a, struct ra_set *ra)
+{
+    ra_set_unref(a->ra);
+    a->ra = ra;
+}

@@ -1,0 +1,142 @@
+/* proxy.c: the signers that may enrol on behalf of devices (proxy.h). */
+#include "alias/proxy.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/codec.h"
+
+struct proxy_signers {
+    STACK_OF(X509) * issuers;
+    uint8_t (*fingerprints)[SHA256_DIGEST_LENGTH];
+    size_t fingerprint_count;
+};
+
+static enum error_code read_issuers(struct proxy_signers *p, const char *path, struct error *e)
+{
+    CLEANUP(BIO) BIO *file = BIO_new_file(path, "r");
+    if (!file) {
+        int cause = errno;
+        ERR_clear_error();
+        return error_set(e, ERR_FILE_UNREADABLE, "proxy_signers.issuers: cannot read %s: %s", path,
+                         error_errno(cause));
+    }
+    int before = sk_X509_num(p->issuers);
+    for (;;) {
+        CLEANUP(X509) X509 *issuer = PEM_read_bio_X509(file, NULL, NULL, NULL);
+        if (!issuer)
+            break;
+        /* Decodes the key and reads the extensions now, so that a check only reads. */
+        if (!X509_get0_pubkey(issuer) || X509_check_purpose(issuer, -1, 0) < 0)
+            return error_set_openssl(e, ERR_KEY_UNUSABLE,
+                                     "proxy_signers.issuers: %s holds an unusable certificate", path);
+        if (!sk_X509_push(p->issuers, issuer))
+            return error_set(e, ERR_INTERNAL, "out of memory");
+        issuer = NULL;
+    }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE || sk_X509_num(p->issuers) == before)
+        return error_set_openssl(e, ERR_KEY_UNUSABLE,
+                                 "proxy_signers.issuers: %s is not a list of PEM certificates", path);
+    ERR_clear_error();
+    return ERR_OK;
+}
+
+static enum error_code read_fingerprint(uint8_t out[SHA256_DIGEST_LENGTH], const char *text, struct error *e)
+{
+    CLEANUP(buffer) struct buffer digits = {0};
+    buffer_init(&digits, SHA256_DIGEST_LENGTH);
+    if (!codec_unhex(&digits, text) || digits.failed || digits.len != SHA256_DIGEST_LENGTH)
+        return error_set(
+            e, ERR_SETTINGS_INVALID,
+            "proxy_signers.fingerprints: \"%.100s\" is not the SHA-256 of a certificate in 64 hex digits",
+            text);
+    memcpy(out, digits.data, SHA256_DIGEST_LENGTH);
+    return ERR_OK;
+}
+
+static enum error_code fill(struct proxy_signers *p, const struct proxy_signer_settings *s, struct error *e)
+{
+    p->issuers = sk_X509_new_null();
+    p->fingerprints = calloc(s->fingerprints.count + 1, sizeof *p->fingerprints);
+    if (!p->issuers || !p->fingerprints)
+        return error_set(e, ERR_INTERNAL, "out of memory");
+    for (size_t i = 0; i < s->issuers.count; i++) {
+        enum error_code code = read_issuers(p, s->issuers.items[i], e);
+        if (code != ERR_OK)
+            return code;
+    }
+    for (; p->fingerprint_count < s->fingerprints.count; p->fingerprint_count++) {
+        enum error_code code = read_fingerprint(p->fingerprints[p->fingerprint_count],
+                                                s->fingerprints.items[p->fingerprint_count], e);
+        if (code != ERR_OK)
+            return code;
+    }
+    return ERR_OK;
+}
+
+enum error_code proxy_signers_create(struct proxy_signers **out, const struct proxy_signer_settings *s,
+                                     struct error *e)
+{
+    *out = NULL;
+    if (s->issuers.count == 0 && s->fingerprints.count == 0)
+        return ERR_OK;
+    struct proxy_signers *p = calloc(1, sizeof *p);
+    if (!p)
+        return error_set(e, ERR_INTERNAL, "out of memory");
+    enum error_code code = fill(p, s, e);
+    if (code == ERR_OK)
+        *out = p;
+    else
+        proxy_signers_free(p);
+    return code;
+}
+
+void proxy_signers_free(struct proxy_signers *p)
+{
+    if (!p)
+        return;
+    sk_X509_pop_free(p->issuers, X509_free);
+    free(p->fingerprints);
+    free(p);
+}
+
+static bool named(const struct proxy_signers *p, X509 *signer)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    if (p->fingerprint_count == 0 || X509_digest(signer, EVP_sha256(), hash, NULL) != 1)
+        return false;
+    for (size_t i = 0; i < p->fingerprint_count; i++)
+        if (memcmp(p->fingerprints[i], hash, SHA256_DIGEST_LENGTH) == 0)
+            return true;
+    return false;
+}
+
+static bool valid_at(X509 *signer, int64_t now)
+{
+    time_t when = (time_t)(now / 1000);
+    return X509_cmp_time(X509_get0_notBefore(signer), &when) < 0 &&
+           X509_cmp_time(X509_get0_notAfter(signer), &when) > 0;
+}
+
+static bool issued(const struct proxy_signers *p, X509 *signer)
+{
+    for (int i = 0; i < sk_X509_num(p->issuers); i++) {
+        X509 *issuer = sk_X509_value(p->issuers, i);
+        bool by_this_one = X509_check_issued(issuer, signer) == X509_V_OK &&
+                           X509_verify(signer, X509_get0_pubkey(issuer)) == 1;
+        ERR_clear_error();
+        if (by_this_one)
+            return true;
+    }
+    return false;
+}
+
+bool proxy_signers_allow(const struct proxy_signers *p, X509 *signer, int64_t now)
+{
+    return p && signer && (named(p, signer) || (valid_at(signer, now) && issued(p, signer)));
+}

@@ -1,6 +1,7 @@
 /* backends.h: backend types and instances, and calls to them with deadlines, metrics and log lines.
  *
- * Instances are opened before the loop serves (or on a worker at reload) and outlive every alias that uses them. Loop thread otherwise.
+ * Instances are opened before the loop serves (or on a worker at reload) and outlive every alias that uses
+ * them. Loop thread otherwise.
  */
 #pragma once
 
@@ -9,6 +10,8 @@
 #include "settings/settings.h"
 #include "worker/pool.h"
 
+struct clock;
+struct event_base;
 struct backends;
 struct backend_instance;
 struct backend_call;
@@ -17,25 +20,38 @@ struct backend_call;
 const struct backend_type *const *backend_types(size_t *count);
 const struct settings_catalogue *backend_catalogue(void);
 
-enum error_code backends_create(struct backends **out, struct event_base *base, struct pool *pool, struct metrics *metrics,
-                                const struct clock *clock, const char *state_folder, struct error *e);
-/* Opens what `settings` names and is not open yet (same name, type and values count as the same). Blocking. */
+enum error_code backends_create(struct backends **out, struct event_base *base, struct pool *pool,
+                                struct metrics *metrics, const struct clock *clock, const char *state_folder,
+                                struct error *e);
+/* Opens what `settings` names and is not open yet (same name, type and values count as the same): all or
+ * none. Blocking. */
 enum error_code backends_open(struct backends *b, const struct gateway_settings *settings, struct error *e);
-void backends_free(struct backends *b); /* no call is running; accepts NULL */
+/* No call is running; accepts NULL. An instance whose abandoned work is still queued ends with it, when the
+ * pool delivers it. */
+void backends_free(struct backends *b);
 struct backend_instance *backends_find(struct backends *b, const char *name); /* NULL when there is none */
 
 const char *backend_instance_name(const struct backend_instance *i);
 const struct backend_type *backend_instance_type(const struct backend_instance *i);
+void *backend_instance_opened(const struct backend_instance *i); /* what the type's functions take */
 bool backend_instance_healthy(const struct backend_instance *i, char *problem, size_t size);
 
-enum backend_call_kind { BACKEND_CALL_ENROLL, BACKEND_CALL_POLL, BACKEND_CALL_LOOK_UP, BACKEND_CALL_CA_CHAIN };
+enum backend_call_kind {
+    BACKEND_CALL_ENROLL,
+    BACKEND_CALL_POLL,
+    BACKEND_CALL_LOOK_UP,
+    BACKEND_CALL_CA_CHAIN
+};
 
 /* prepare(): bytes written to `plan`, 0 when the backend has none; -1 when it failed. */
-int backend_prepare(struct backend_instance *i, const struct backend_request *request, uint8_t plan[BACKEND_PLAN_MAX]);
-/* Starts a call. `done` is called exactly once on the loop thread, never inside; after `deadline` ms with BACKEND_UNAVAILABLE and
- * reason "timeout" (`lost` in backend_call_lost). `request` (NULL for CA_CHAIN) is alive until then. */
-void backend_call(struct backend_instance *i, enum backend_call_kind kind, const struct backend_request *request,
-                  struct backend_bytes cookie, int64_t deadline, backend_done *done, void *context);
+int backend_prepare(struct backend_instance *i, const struct backend_request *request,
+                    uint8_t plan[BACKEND_PLAN_MAX]);
+/* Starts a call. `done` is called exactly once on the loop thread, never inside; after `deadline` ms with
+ * BACKEND_UNAVAILABLE and reason "timeout" (`lost` in backend_call_lost). `request` (NULL for CA_CHAIN) is
+ * alive until then. */
+void backend_call(struct backend_instance *i, enum backend_call_kind kind,
+                  const struct backend_request *request, struct backend_bytes cookie, int64_t deadline,
+                  backend_done *done, void *context);
 /* True inside `done` when the result is a time-out: the submission may still have happened. */
 bool backend_call_lost(const struct backend_result *result);
 size_t backends_running(const struct backends *b);
