@@ -264,9 +264,19 @@ enum step_result step_authorise(struct enrolment *e)
     return STEP_WAIT;
 }
 
+/* A copy of this very request may have begun since we recalled: then its transaction answers, and nobody reused anything. */
+static bool look_again(struct enrolment *e)
+{
+    if (e->looked_again)
+        return false;
+    e->looked_again = true;
+    e->step = STEP_RECALL;
+    return true;
+}
+
 enum step_result step_authorised(struct enrolment *e)
 {
-    if (e->challenge.code == ERR_OK)
+    if (e->challenge.code == ERR_OK || (e->challenge.code == ERR_CHALLENGE_REUSED && look_again(e)))
         return STEP_NEXT;
     return enrolment_fail(e, e->challenge.code, "%s", e->challenge.text);
 }
@@ -351,6 +361,8 @@ enum step_result step_begin(struct enrolment *e)
 static enum step_result challenge_taken(struct enrolment *e)
 {
     const struct challenge_record *c = e->answer->challenge_count ? e->answer->challenges : NULL;
+    if (c && !c->uses_left && look_again(e))
+        return STEP_NEXT;
     challenge_failed(e->service->parts.challenges, e->alias, e->exchange->client_address);
     if (!c || c->state == CHALLENGE_REVOKED)
         return enrolment_fail(e, ERR_CHALLENGE_REFUSED, "the challenge was revoked meanwhile");
