@@ -266,8 +266,7 @@ static bool idle(const struct server *s)
 {
     return enroll_idle(s->enroll) && admin_idle(s->admin) && ra_maker_idle(s->ra_maker) &&
            obligations_idle(s->obligations) && !s->reloading && !s->rows_in_flight &&
-           !http_listener_open(s->scep) && !http_listener_open(s->admin_tcp) &&
-           !http_listener_open(s->admin_unix);
+           !http_listener_open(s->scep);
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *data)
@@ -275,11 +274,7 @@ static void on_drain(evutil_socket_t fd, short what, void *data)
     (void)fd;
     (void)what;
     struct server *s = data;
-    bool late = clock_monotonic(&clock_system) > s->drain_until;
-    if (late)
-        log_line(LOG_LEVEL_WARNING, NULL, "server.drain",
-                 "some requests did not end in time; they are taken up at the next start");
-    if (late || idle(s))
+    if (idle(s) || clock_monotonic(&clock_system) > s->drain_until)
         event_base_loopbreak(s->base);
 }
 
@@ -296,9 +291,7 @@ static void on_stop(evutil_socket_t number, short what, void *data)
     s->drain_until = clock_monotonic(&clock_system) + s->settings->enroll.backend_deadline + DRAIN_MARGIN;
     enroll_drain(s->enroll);
     obligations_stop(s->obligations);
-    http_listener_close(s->scep);
-    http_listener_close(s->admin_tcp);
-    http_listener_close(s->admin_unix);
+    http_listener_close(s->scep); /* the admin listeners go on answering: /readyz says why */
     struct audit_details details;
     audit_details_init(&details);
     server_audit(s, AUDIT_GATEWAY_STOPPED, &details);
@@ -356,6 +349,15 @@ static void ensure_ra(struct alias *alias, void *context)
     ra_maker_ensure(((struct server *)context)->ra_maker, alias, NULL, NULL);
 }
 
+/* What is still running owns parts of everything: make the store safe and leave the rest to the system. */
+static void server_abandon(struct server *s)
+{
+    log_line(LOG_LEVEL_WARNING, NULL, "server.abandoned",
+             "some requests did not end in time; they are taken up at the next start");
+    store_close(s->store);
+    _exit(0);
+}
+
 static void server_serve(struct server *s)
 {
     struct audit_details details;
@@ -368,6 +370,8 @@ static void server_serve(struct server *s)
     log_line(LOG_LEVEL_INFO, NULL, "server.started", "scepgate %s serves %zu aliases", SCEPGATE_VERSION,
              alias_directory_count(s->directory));
     event_base_dispatch(s->base);
+    if (!idle(s))
+        server_abandon(s);
     log_line(LOG_LEVEL_INFO, NULL, "server.stopped", "scepgate has stopped");
 }
 
