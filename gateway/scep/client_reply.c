@@ -6,6 +6,7 @@
 #include "scep/attribute.h"
 #include "scep/chain.h"
 #include "scep/client.h"
+#include "scep/enveloped.h"
 #include "scep/pwri.h"
 
 #define FAIL_TEXT_MAX 512 /* of what is kept of a failInfoText */
@@ -43,7 +44,7 @@ static enum error_code one_signer(CMS_SignerInfo **out, CMS_ContentInfo *cms, st
 }
 
 /* Only certificates of `authorities` can verify; whatever the message brings along is not looked at. */
-static enum error_code verify(CMS_ContentInfo *cms, STACK_OF(X509) * authorities, struct error *e)
+static enum error_code verify(CMS_ContentInfo *cms, STACK_OF(X509) *authorities, struct error *e)
 {
     ASN1_OCTET_STRING **content = CMS_get0_content(cms);
     CLEANUP(BIO) BIO *nothing = content && *content ? NULL : BIO_new_mem_buf("", 0);
@@ -159,6 +160,15 @@ static enum error_code unlock_with_password(CMS_ContentInfo *envelope, struct by
     return ERR_OK;
 }
 
+/* Says what is wrong with an obsolete cipher; OpenSSL would only fail to fetch it. */
+static enum error_code check_cipher(struct bytes der, struct error *e)
+{
+    struct enveloped view;
+    enum error_code code = enveloped_read(&view, der, SCEP_CIPHERS_DEFAULT, e);
+    enveloped_clear(&view);
+    return code;
+}
+
 static enum error_code decrypt(BIO *out, struct bytes der, const struct scep_client_request *r,
                                struct bytes password, struct error *e)
 {
@@ -175,6 +185,10 @@ static enum error_code decrypt(BIO *out, struct bytes der, const struct scep_cli
             return code;
         key = NULL;
         certificate = NULL;
+    } else {
+        enum error_code code = check_cipher(der, e);
+        if (code)
+            return code;
     }
     if (CMS_decrypt(envelope, key, certificate, NULL, out, CMS_BINARY) != 1)
         return error_set_openssl(e, ERR_ENVELOPE_UNREADABLE,
@@ -202,7 +216,7 @@ static enum error_code read_certificates(struct scep_client_reply *out, CMS_Cont
 }
 
 enum error_code scep_client_open(struct scep_client_reply *out, struct bytes message,
-                                 const struct scep_client_request *request, STACK_OF(X509) * authorities,
+                                 const struct scep_client_request *request, STACK_OF(X509) *authorities,
                                  struct bytes password, struct error *e)
 {
     *out = (struct scep_client_reply){.status = SCEP_FAILURE, .fail = FAIL_NONE};

@@ -14,7 +14,7 @@
 static struct {
     EVP_PKEY *ra_key, *client_key, *other_key, *ec_key;
     X509 *ca, *ra, *client, *issued, *other, *ec;
-    STACK_OF(X509) * authorities;
+    STACK_OF(X509) *authorities;
     struct bytes issued_der, ca_der;
     struct buffer csr, out;
     struct scep_client_request request;
@@ -502,8 +502,11 @@ Test(client, success_needs_a_readable_envelope)
     cr_assert_eq(open_reply(), ERR_ENVELOPE_UNREADABLE, "encrypted to somebody else");
 }
 
-Test(client, refuses_md5)
+Test(client, refuses_md5_and_single_des)
 {
+    f.reply.cipher = SCEP_CIPHER_DES;
+    cr_assert_eq(open_reply(), ERR_ALGORITHM_REFUSED, "%s", error_text(&f.e));
+    f.reply.cipher = SCEP_CIPHER_AES128;
     f.reply.digest = SCEP_DIGEST_MD5;
     cr_assert_eq(open_reply(), ERR_ALGORITHM_REFUSED);
 }
