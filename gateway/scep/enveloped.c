@@ -120,19 +120,23 @@ static bool issuer_and_serial_is(struct bytes content, X509 *certificate)
 }
 
 /* Some clients send the extension's value, an OCTET STRING, instead of its content. */
+static bool key_id_equals(struct bytes value, struct bytes expected)
+{
+    struct bytes wrapped = value;
+    struct ber inner;
+    return bytes_equal(value, expected) || (ber_take(&wrapped, BER_OCTET_STRING, &inner) &&
+                                            wrapped.len == 0 && bytes_equal(inner.content, expected));
+}
+
 static bool key_id_is(const struct ber *id, X509 *certificate)
 {
     const ASN1_OCTET_STRING *own = X509_get0_subject_key_id(certificate);
-    uint8_t *owned;
-    struct bytes value, wrapped;
-    if (!own || !ber_octets(id, &value, &owned))
-        return false;
-    CLEANUP(memory) uint8_t *copy = owned;
-    struct bytes expected = bytes_of(ASN1_STRING_get0_data(own), (size_t)ASN1_STRING_length(own));
-    struct ber inner;
-    wrapped = value;
-    return bytes_equal(value, expected) || (ber_take(&wrapped, BER_OCTET_STRING, &inner) &&
-                                            wrapped.len == 0 && bytes_equal(inner.content, expected));
+    struct bytes value;
+    uint8_t *owned = NULL;
+    bool same = own && ber_octets(id, &value, &owned) &&
+                key_id_equals(value, bytes_of(ASN1_STRING_get0_data(own), (size_t)ASN1_STRING_length(own)));
+    free(owned);
+    return same;
 }
 
 static bool names(const struct ber *id, X509 *certificate)
