@@ -4,6 +4,7 @@
 #include "settings/forms.h"
 
 #include <ctype.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <pcre2.h>
@@ -84,7 +85,10 @@ bool form_url_path(char *text, char *why, size_t size)
         if ((unsigned char)*p <= ' ' || *p == 0x7F || strchr("?#%", *p))
             return refuse(why, size, "is no plain path; leave out query, spaces and %-escapes");
     }
-    return strlen(text) <= 512 || refuse(why, size, "is too long for a path; use at most 512 characters");
+    size_t len = strlen(text);
+    if (len > 1 && text[len - 1] == '/') /* the same place, and two aliases must not both claim it */
+        text[len - 1] = '\0';
+    return len <= 512 || refuse(why, size, "is too long for a path; use at most 512 characters");
 }
 
 bool form_name(char *text, char *why, size_t size)
@@ -123,6 +127,14 @@ bool form_subject_field(char *text, char *why, size_t size)
     return refuse(
         why, size,
         "is no subject field; write its short name, such as CN, O, OU, serialNumber, or a dotted OID");
+}
+
+bool form_curve(char *text, char *why, size_t size)
+{
+    if (text[0] && (EC_curve_nist2nid(text) != NID_undef || OBJ_sn2nid(text) != NID_undef))
+        return true;
+    return refuse(why, size,
+                  "is no curve; write P-256, P-384, P-521, or a name of `openssl ecparam -list_curves`");
 }
 
 bool form_fingerprint(char *text, char *why, size_t size)

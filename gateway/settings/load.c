@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/cleanup.h"
 #include "scep/message.h"
@@ -14,6 +17,8 @@
 #include "settings/section.h"
 #include "settings/settings.h"
 #include "settings/shown.h"
+
+#define TRIM_ABOVE (1024 * 1024)
 
 struct load {
     struct reader reader;
@@ -277,6 +282,11 @@ static enum error_code parse(struct gateway_settings **out, struct bytes text, c
         warning(problems, (struct place){0},
                 "holds secrets, and every user of this machine can read it (chmod 600)");
     arena_free(arena);
+#ifdef __GLIBC__
+    if (text.len >
+        TRIM_ABOVE) /* the tree of 100,000 aliases is larger than what stays of them, and lies between it */
+        malloc_trim(0);
+#endif
     problems_close(problems);
     if (problems->error_count) {
         gateway_settings_unref(l.s);

@@ -1,8 +1,8 @@
 /* problems.c: see problems.h. */
 #include "settings/problems.h"
 
-static void add_line(const struct problems *p, struct buffer *out, struct place at, const char *format,
-                     va_list args)
+__attribute__((format(printf, 4, 0))) static void add_line(const struct problems *p, struct buffer *out,
+                                                           struct place at, const char *format, va_list args)
 {
     buffer_text(out, p->file);
     if (at.line)

@@ -180,6 +180,7 @@ const struct setting_row schema_alias[] = {
      .help = "Largest RSA key. A check of a signature costs more than its size grows, and clients choose the "
              "size."},
     {"policy.keys.curves", SETTING_LIST, AT(policy.curves), 1, 32, "[P-256, P-384, P-521]",
+     .check = form_curve,
      .help = "Curves of EC keys: P-256, P-384, P-521, or OpenSSL's short name of another."},
     {"policy.subject", SETTING_RULES, AT(policy.subject_fields), .initial = "{}", .check = form_subject_field,
      .help = "Rules per subject field, named as OpenSSL does (CN, O, OU, serialNumber, …) or by dotted OID."},

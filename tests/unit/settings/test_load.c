@@ -299,7 +299,8 @@ Test(mistakes, forms)
         {ALIAS("policy: {subject: {Wombat: {}}}"), "\"Wombat\" is no subject field"},
         {ALIAS("policy: {san: {dsn: {}}}"), "`policy.san` has no \"dsn\"; choose of: dns"},
         {ALIAS("policy: {subject: {CN: {required: true, forbidden: true}}}"), "both required and forbidden"},
-        {ALIAS("ra: {subject: wombat}"), "is no subject"}, {ALIAS("tenant: 'a b'"), "is no name"});
+        {ALIAS("ra: {subject: wombat}"), "is no subject"}, {ALIAS("tenant: 'a b'"), "is no name"},
+        {ALIAS("policy: {keys: {curves: [P256]}}"), "\"P256\" is no curve"});
 }
 
 Test(mistakes, sections)
@@ -350,7 +351,7 @@ Test(mistakes, pairs)
 Test(mistakes, two_claims_on_one_url)
 {
     REFUSE(
-        {TWO("paths: [/x]", "paths: [/y, /X]"),
+        {TWO("paths: [/x/]", "paths: [/y, /X]"),
          "t.yaml:5:14: alias `b` claims /X on every host, as alias `a` does (t.yaml:4:3)"},
         {TWO("hosts: h, paths: /x", "hosts: [i, H], paths: /x"), "alias `b` claims h/x, as alias `a` does"},
         {TWO("hosts: h", "hosts: h"), "alias `b` claims h as a host"},
