@@ -42,9 +42,9 @@ def sanitizer_environment(reports):
     """The environment under which a sanitizer build writes its reports into the folder `reports`."""
     environment = dict(os.environ)
     common = f"log_path={reports}/report:print_stacktrace=1:symbolize=1"
-    environment["ASAN_OPTIONS"] = common + ":detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+    environment["ASAN_OPTIONS"] = common + ":detect_leaks=1:detect_stack_use_after_return=1"
     environment["LSAN_OPTIONS"] = common
-    environment["UBSAN_OPTIONS"] = common
+    environment["UBSAN_OPTIONS"] = common + ":abort_on_error=1"
     environment["TSAN_OPTIONS"] = common + ":second_deadlock_stack=1:history_size=4"
     return environment
 
