@@ -1,0 +1,164 @@
+"""The subcommands as people use them: demo, ca, enroll, check, config."""
+
+import json
+import os
+import signal
+import subprocess
+
+import identities
+import programs
+import pytest
+import scepmsg
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from gateway import BINARY, PATIENCE, free_port
+
+OPEN = {"backend": "ca", "challenge": {"type": "none"}}
+
+
+def certificates(path):
+    return [certificate.public_bytes(serialization.Encoding.DER)
+            for certificate in x509.load_pem_x509_certificates(path.read_bytes())]
+
+
+# ---- demo ------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def demo(tmp_path):
+    """Runs `scepgate demo`; the process and its first output."""
+    running = []
+
+    def run(*options):
+        port = free_port()
+        command = programs.without_randomisation([BINARY, "demo", "--port", str(port), "--state", str(tmp_path / "state"), *options])
+        with (tmp_path / "stderr").open("ab") as errors:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+                                       cwd=tmp_path, env=programs.sanitizer_environment(tmp_path))
+        running.append(process)
+        return process, port
+
+    yield run
+    for process in running:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        process.stdout.close()
+    assert not programs.found_reports(tmp_path)
+
+
+def test_demo_says_what_a_client_needs_in_one_line_of_json(demo, tmp_path):
+    process, port = demo("--json", "--challenges", "3")
+    line = json.loads(process.stdout.readline())
+    assert line["url"] == f"http://127.0.0.1:{port}/scep/demo" and len(set(line["challenges"])) == 3
+    assert line["pid"] == process.pid
+    command = [BINARY, "enroll", line["url"], "--ca-sha256", line["ca_sha256"], "--challenge", line["challenges"][0], "--subject",
+               "CN=device-1", "--out", str(tmp_path / "device")]
+    subprocess.run(programs.without_randomisation(command), check=True, env=programs.sanitizer_environment(tmp_path),
+                   timeout=PATIENCE, stdout=subprocess.DEVNULL)
+    assert list((tmp_path / "device").rglob("*.pem"))
+
+
+def test_demo_prints_commands_to_paste(demo):
+    process, port = demo()
+    said = ""
+    while "Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    for word in (f"http://127.0.0.1:{port}/scep/demo", "pki --scepca", "pki --scep ", "getcert add-scep-ca", "getcert request", "enroll"):
+        assert word in said
+
+
+def test_demo_can_be_started_again(demo, tmp_path):
+    first, _ = demo("--json")
+    before = json.loads(first.stdout.readline())
+    first.send_signal(signal.SIGINT)
+    assert first.wait(PATIENCE) == 0
+    again, _ = demo("--json")
+    assert json.loads(again.stdout.readline())["ca_sha256"] == before["ca_sha256"]
+    assert (tmp_path / "state").is_dir()
+
+
+# ---- ca --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("key_type", ["rsa-2048", "ec-p256", "ec-p384"])
+def test_ca_from_files(gateways, key_type):
+    """A root and a subordinate made by `scepgate ca init`; the gateway issues from the subordinate."""
+    gateway = gateways({"demo": OPEN}, backends={"ca": {"type": "local_ca", "certificate": "sub.pem", "key": "sub-key.pem",
+                                                        "chain": "root.pem"}})
+    gateway.tool("ca", "init", "--key", "root-key.pem", "--cert", "root.pem", "--subject", "CN=Root", "--key-type", key_type)
+    gateway.tool("ca", "init", "--key", "sub-key.pem", "--cert", "sub.pem", "--subject", "CN=Sub", "--key-type", key_type,
+                 "--issuer-cert", "root.pem", "--issuer-key", "root-key.pem")
+    gateway.start()
+    root, sub = certificates(gateway.folder / "root.pem")[0], certificates(gateway.folder / "sub.pem")[0]
+    assert gateway.bag()[1:] == [sub, root]
+    _, _, certificate = gateway.enrol("demo")
+    (gateway.folder / "issued.pem").write_bytes(identities.load(certificate).public_bytes(serialization.Encoding.PEM))
+    for name in ("issued.pem",):
+        subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "sub.pem", name], cwd=gateway.folder,
+                       check=True, capture_output=True)
+
+
+def test_ca_overwrites_nothing(gateways):
+    gateway = gateways()
+    gateway.tool("ca", "init", "--key", "key.pem", "--cert", "ca.pem", "--key-type", "ec-p256")
+    before = (gateway.folder / "key.pem").read_bytes()
+    assert gateway.tool("ca", "init", "--key", "key.pem", "--cert", "ca.pem", "--key-type", "ec-p256", check=False).returncode != 0
+    assert (gateway.folder / "key.pem").read_bytes() == before
+    assert (gateway.folder / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+# ---- enroll ----------------------------------------------------------------------------------------------
+
+def enroll(gateway, *options, check=True, pin=None, alias="demo"):
+    pin = pin or scepmsg.fingerprint(gateway.bag(alias)[-1])
+    return gateway.tool("enroll", gateway.url(alias), "--ca-sha256", pin, "--subject", "CN=tool", "--out", "device", *options, check=check)
+
+
+def test_enroll(gateway):
+    challenge = gateway.challenge()
+    said = enroll(gateway, "--challenge", challenge)
+    assert challenge not in said.stdout + said.stderr
+    assert len(gateway.certificates()) == 1
+    found = [certificate for path in (gateway.folder / "device").glob("*.pem") if b"BEGIN CERT" in path.read_bytes()
+             for certificate in certificates(path)]
+    assert any(identities.load(one).subject.rfc4514_string() == "CN=tool" for one in found)
+    gateway.secrets.discard(challenge)  # the client's own folder holds its request
+
+
+def test_enroll_refuses_another_ca(gateway):
+    refused = enroll(gateway, "--challenge", gateway.challenge(), pin="00" * 32, check=False)
+    assert refused.returncode == 1 and not gateway.certificates()
+
+
+def test_enroll_tells_of_a_refusal(gateway):
+    refused = enroll(gateway, "--challenge", "wrong", check=False)
+    assert refused.returncode == 3 and "badRequest" in refused.stdout + refused.stderr
+
+
+# ---- check, config ---------------------------------------------------------------------------------------
+
+def test_check_accepts_what_serve_accepts(gateway):
+    assert gateway.tool("check", "--config", str(gateway.settings_file)).returncode == 0
+
+
+def test_config_print_masks_secrets(gateways):
+    gateway = gateways({"demo": {"backend": "ca", "challenge": {"type": "static", "secret": {"value": "the-masked-canary"}}}}).start()
+    printed = gateway.tool("config", "print", "--config", str(gateway.settings_file), check=False)
+    assert "the-masked-canary" not in printed.stdout + printed.stderr
+
+
+def test_config_reference_and_schema(gateways):
+    gateway = gateways()
+    assert "challenge.type" in gateway.tool("config", "reference").stdout
+    schema = json.loads(gateway.tool("config", "schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+
+
+def test_help_and_version(gateways):
+    gateway = gateways()
+    for word in ("help", "--help", "version", "--version"):
+        assert "scepgate" in gateway.tool(word).stdout
+    for command in ("challenge", "enroll", "demo", "ca", "check", "config"):
+        assert gateway.tool(command, "--help", check=False).returncode == 0, command
+    assert gateway.tool("nonsense", check=False).returncode == 2
+    assert os.path.basename(BINARY) == "scepgate"
