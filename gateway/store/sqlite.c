@@ -168,9 +168,18 @@ static enum error_code open_all(struct sqlite_store *s, const char *master_key_c
     return code;
 }
 
+/* SQLite counts its memory under a process-wide lock unless told not to, which it accepts before its first
+ * use only. */
+static void configure_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum error_code store_sqlite_open(struct store **out, const char *path, const char *master_key_check,
                                   struct event_base *base, const struct clock *clock, struct error *e)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_library);
     *out = NULL;
     struct error own = {0};
     e = e ? e : &own; /* the lock's code is in it */

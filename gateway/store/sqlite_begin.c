@@ -95,14 +95,14 @@ static void supersede(struct sqlite_writer *w, struct sqlite_call *c, struct sql
     sqlite_transaction_save(w, old);
 }
 
-static void insert(struct sqlite_writer *w, struct sqlite_call *c, int64_t generation)
+static void insert(struct sqlite_writer *w, struct sqlite_call *c, const struct sqlite_transaction *old,
+                   int64_t generation)
 {
     const __typeof__(c->request->begin) *b = &c->request->begin;
     const struct transaction_record *r = &b->record;
     const char *challenge = r->challenge_id ? r->challenge_id : "";
-    int64_t key = sqlite_transaction_key(&w->link, &r->key);
     struct query q = query_start(&w->link, SQL_TRANSACTION_INSERT);
-    query_put_number(&q, key);
+    query_put_number(&q, old->key);
     query_put_text(&q, r->id);
     query_put_text(&q, r->key.alias);
     query_put_bytes(&q, r->key.transaction_id);
@@ -137,7 +137,7 @@ static void create(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite
     }
     if (challenge->sequence)
         sqlite_challenge_bind(w, challenge, r->id);
-    insert(w, c, generation);
+    insert(w, c, old, generation);
     c->answer->transaction_count = 0;
     sqlite_transaction_again(w, c);
     c->answer->outcome = STORE_MINE;

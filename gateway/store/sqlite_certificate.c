@@ -52,32 +52,26 @@ static struct query by_name(struct sqlite_link *l, const char *alias, const char
 /* ---- recorded with a transaction or an RA identity
  * --------------------------------------------------------- */
 
-enum presence { ABSENT, SAME, OTHER };
-
-static enum presence look(struct sqlite_writer *w, const struct certificate_record *certificate)
+enum sqlite_presence sqlite_certificate_look(struct sqlite_writer *w,
+                                             const struct certificate_record *certificate)
 {
+    if (!certificate)
+        return SQLITE_RECORDED;
     struct query q = by_name(&w->link, certificate->alias, certificate->issuer_sha256, certificate->serial);
-    enum presence presence = ABSENT;
+    enum sqlite_presence presence = SQLITE_ABSENT;
     if (query_row(&q)) {
         struct certificate_record have;
         read_row(&q, NULL, &have);
         bool same = bytes_equal(have.der, certificate->der) &&
                     strcmp(have.transaction, certificate->transaction ? certificate->transaction : "") == 0;
-        presence = same ? SAME : OTHER;
+        presence = same ? SQLITE_RECORDED : SQLITE_CLASH;
     }
     query_end(&q);
     return presence;
 }
 
-bool sqlite_certificate_clash(struct sqlite_writer *w, const struct certificate_record *certificate)
-{
-    return certificate && look(w, certificate) == OTHER;
-}
-
 void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_record *certificate)
 {
-    if (!certificate || look(w, certificate) == SAME)
-        return;
     const struct certificate_record *r = certificate;
     int64_t key = index_key(&w->link, r->alias, r->issuer_sha256, r->serial);
     struct query q = query_start(&w->link, SQL_CERTIFICATE_INSERT);
@@ -167,17 +161,26 @@ enum sqlite_progress sqlite_certificate_list(struct sqlite_reader *r, struct sql
 /* ---- chains
  * ------------------------------------------------------------------------------------------------ */
 
-void sqlite_chain_pack(struct sqlite_link *l, const struct bytes *chain, size_t count, struct buffer *out)
+struct bytes sqlite_chain_pack(struct sqlite_link *l, struct arena *arena, const struct bytes *chain,
+                               size_t count)
 {
-    buffer_init(out, 1 << 20);
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        total += 4 + chain[i].len;
+    uint8_t *packed = total ? arena_alloc(arena, total) : NULL;
+    if (total && !packed) {
+        link_fail(l, SQLITE_NOMEM);
+        return bytes_of(NULL, 0);
+    }
     for (size_t i = 0; i < count; i++) {
         size_t n = chain[i].len;
         const uint8_t len[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
-        buffer_append(out, len, sizeof len);
-        buffer_append(out, chain[i].data, n);
+        memcpy(packed + at, len, sizeof len);
+        if (n > 0)
+            memcpy(packed + at + 4, chain[i].data, n);
+        at += 4 + n;
     }
-    if (out->failed)
-        link_fail(l, SQLITE_TOOBIG);
+    return bytes_of(packed, total);
 }
 
 size_t sqlite_chain_unpack(struct bytes packed, struct bytes chain[8])

@@ -200,13 +200,15 @@ void sqlite_challenge_bind(struct sqlite_writer *w, struct sqlite_challenge *c, 
 void sqlite_challenge_release(struct sqlite_writer *w, const char *alias, const char *id,
                               struct arena *arena);
 
-/* Is another certificate recorded under its name? NULL: no. */
-bool sqlite_certificate_clash(struct sqlite_writer *w, const struct certificate_record *certificate);
-/* NULL or recorded already: does nothing. */
+/* Is the certificate recorded, or another one under its name? NULL: nothing is to be recorded. */
+enum sqlite_presence { SQLITE_ABSENT, SQLITE_RECORDED, SQLITE_CLASH };
+enum sqlite_presence sqlite_certificate_look(struct sqlite_writer *w,
+                                             const struct certificate_record *certificate);
 void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_record *certificate);
 
 /* Certificates in one value: each a length (32 bits) and its DER. */
-void sqlite_chain_pack(struct sqlite_link *l, const struct bytes *chain, size_t count, struct buffer *out);
+struct bytes sqlite_chain_pack(struct sqlite_link *l, struct arena *arena, const struct bytes *chain,
+                               size_t count);
 size_t sqlite_chain_unpack(struct bytes packed, struct bytes chain[8]);
 
 void sqlite_obligation_write(struct sqlite_writer *w, const struct obligation_new *o);

@@ -1,24 +1,28 @@
 /* sqlite_obligation.c: work that is due at a time: put, claim, done. One row per kind, alias and reference.
  */
-#include "base/cleanup.h"
+#include <stdio.h>
+
 #include "store/sqlite_inside.h"
 
-static void id_of(struct buffer *id, const char *alias, const char *kind, const char *reference)
+#define ID_MAX 512
+
+/* "KIND/ALIAS/REFERENCE"; kinds hold no slash and aliases neither, so no two rows meet. */
+static bool id_of(struct sqlite_writer *w, char id[ID_MAX], const char *alias, const char *kind,
+                  const char *reference)
 {
-    buffer_init(id, 4096);
-    buffer_format(id, "%s/%s/%s", kind, alias ? alias : "", reference ? reference : "");
+    int len = snprintf(id, ID_MAX, "%s/%s/%s", kind, alias ? alias : "", reference ? reference : "");
+    if (len < 0 || len >= ID_MAX)
+        link_fail(&w->link, SQLITE_TOOBIG);
+    return len >= 0 && len < ID_MAX;
 }
 
 void sqlite_obligation_write(struct sqlite_writer *w, const struct obligation_new *o)
 {
-    CLEANUP(buffer) struct buffer id;
-    id_of(&id, o->alias, o->kind, o->reference);
-    if (id.failed) {
-        link_fail(&w->link, SQLITE_TOOBIG);
+    char id[ID_MAX];
+    if (!id_of(w, id, o->alias, o->kind, o->reference))
         return;
-    }
     struct query q = query_start(&w->link, SQL_OBLIGATION_PUT);
-    query_put_text(&q, (const char *)id.data);
+    query_put_text(&q, id);
     query_put_text(&q, o->alias);
     query_put_text(&q, o->kind);
     query_put_text(&q, o->reference);
@@ -36,12 +40,9 @@ static void delete_row(struct sqlite_writer *w, const char *id)
 void sqlite_obligation_clear(struct sqlite_writer *w, const char *alias, const char *kind,
                              const char *reference)
 {
-    CLEANUP(buffer) struct buffer id;
-    id_of(&id, alias, kind, reference);
-    if (id.failed)
-        link_fail(&w->link, SQLITE_TOOBIG);
-    else
-        delete_row(w, (const char *)id.data);
+    char id[ID_MAX];
+    if (id_of(w, id, alias, kind, reference))
+        delete_row(w, id);
 }
 
 void sqlite_obligation_put(struct sqlite_writer *w, struct sqlite_call *c)

@@ -1,5 +1,4 @@
 /* sqlite_ra.c: RA identities, and the leases on names under which they are made. */
-#include "base/cleanup.h"
 #include "store/sqlite_inside.h"
 
 /* ---- leases
@@ -92,22 +91,23 @@ void sqlite_ra_put(struct sqlite_writer *w, struct sqlite_call *c)
         c->answer->outcome = STORE_STALE;
         return;
     }
-    if (sqlite_certificate_clash(w, put->certificate)) {
+    enum sqlite_presence presence = sqlite_certificate_look(w, put->certificate);
+    if (presence == SQLITE_CLASH) {
         c->answer->outcome = STORE_CONFLICT;
         return;
     }
-    CLEANUP(buffer) struct buffer chain;
-    sqlite_chain_pack(&w->link, r->chain, r->chain_count, &chain);
+    struct bytes chain = sqlite_chain_pack(&w->link, c->answer->arena, r->chain, r->chain_count);
     struct query q = query_start(&w->link, SQL_RA_PUT);
     query_put_text(&q, r->alias);
     query_put_number(&q, r->generation);
     query_put_bytes(&q, r->sealed_key);
-    query_put_bytes(&q, buffer_bytes(&chain));
+    query_put_bytes(&q, chain);
     query_put_bytes(&q, r->cookie);
     query_put_number(&q, r->not_before);
     query_put_number(&q, r->not_after);
     query_run(&q);
-    sqlite_certificate_add(w, put->certificate);
+    if (presence == SQLITE_ABSENT)
+        sqlite_certificate_add(w, put->certificate);
     c->answer->outcome = STORE_OK;
     c->changed = true;
 }

@@ -2,9 +2,6 @@
 #include "store/sqlite_transaction.h"
 
 #include <string.h>
-
-#include "base/cleanup.h"
-
 /* ---- rows
  * -------------------------------------------------------------------------------------------------- */
 
@@ -46,10 +43,11 @@ void sqlite_transaction_read(struct query *row, struct store_answer *answer, str
     r->finished = query_number(row, i++);
     r->expires = query_number(row, i++);
     r->sealed_csr = query_bytes(row, i++, arena);
-    r->chain_count = sqlite_chain_unpack(query_bytes(row, i++, arena), r->chain);
+    out->chain = query_bytes(row, i++, arena);
+    r->chain_count = sqlite_chain_unpack(out->chain, r->chain);
 }
 
-int64_t sqlite_transaction_key(struct sqlite_link *l, const struct transaction_key *key)
+static int64_t index_key_of(struct sqlite_link *l, const struct transaction_key *key)
 {
     const struct bytes parts[] = {
         bytes_of_text(key->alias),
@@ -70,13 +68,14 @@ static void read_one(struct query *q, struct store_answer *answer, struct sqlite
 void sqlite_transaction_newest(struct sqlite_link *l, const struct transaction_key *key,
                                struct store_answer *answer, struct sqlite_transaction *out)
 {
-    int64_t index_key = sqlite_transaction_key(l, key);
+    int64_t index_key = index_key_of(l, key);
     struct query q = query_start(l, SQL_TRANSACTION_NEWEST);
     query_put_number(&q, index_key);
     query_put_text(&q, key->alias);
     query_put_bytes(&q, key->transaction_id);
     query_put_bytes(&q, bytes_of(key->signer_spki_sha256, sizeof key->signer_spki_sha256));
     read_one(&q, answer, out);
+    out->key = index_key;
 }
 
 void sqlite_transaction_by_id(struct sqlite_link *l, const char *alias, const char *id,
@@ -101,8 +100,6 @@ void sqlite_transaction_again(struct sqlite_writer *w, struct sqlite_call *c)
 void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transaction *t)
 {
     const struct transaction_record *r = t->record;
-    CLEANUP(buffer) struct buffer chain;
-    sqlite_chain_pack(&w->link, r->chain, r->chain_count, &chain);
     struct query q = query_start(&w->link, SQL_TRANSACTION_UPDATE);
     query_put_number(&q, r->state);
     query_put_number(&q, (int64_t)r->claim);
@@ -118,7 +115,7 @@ void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transa
     query_put_number(&q, r->finished);
     query_put_number(&q, r->expires);
     query_put_bytes(&q, r->sealed_csr);
-    query_put_bytes(&q, buffer_bytes(&chain));
+    query_put_bytes(&q, t->chain);
     query_put_number(&q, t->sequence);
     query_run(&q);
 }
@@ -214,8 +211,9 @@ static struct bytes keep_bytes(struct sqlite_writer *w, struct arena *arena, str
     return copy;
 }
 
-static void advance_values(struct sqlite_writer *w, struct sqlite_call *c, struct transaction_record *r)
+static void advance_values(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *t)
 {
+    struct transaction_record *r = t->record;
     const __typeof__(c->request->advance) *a = &c->request->advance;
     struct arena *arena = c->answer->arena;
     r->updated = w->now;
@@ -229,9 +227,9 @@ static void advance_values(struct sqlite_writer *w, struct sqlite_call *c, struc
             r->expires = w->now + a->expires_in;
     }
     if (a->chain_count > 0) {
-        r->chain_count = a->chain_count < 8 ? a->chain_count : 8;
-        for (size_t i = 0; i < r->chain_count; i++)
-            r->chain[i] = keep_bytes(w, arena, a->chain[i]);
+        size_t count = a->chain_count < 8 ? a->chain_count : 8;
+        t->chain = sqlite_chain_pack(&w->link, arena, a->chain, count);
+        r->chain_count = sqlite_chain_unpack(t->chain, r->chain);
     }
     if (a->certificate)
         r->serial = keep_text(w, arena, a->certificate->serial, r->serial);
@@ -247,6 +245,7 @@ void sqlite_transaction_advance(struct sqlite_writer *w, struct sqlite_call *c)
 {
     const __typeof__(c->request->advance) *a = &c->request->advance;
     struct sqlite_transaction t;
+    enum sqlite_presence presence;
     sqlite_transaction_by_id(&w->link, a->alias, a->record_id, c->answer, &t);
     if (!t.record) {
         c->answer->outcome = STORE_NOT_FOUND;
@@ -254,17 +253,18 @@ void sqlite_transaction_advance(struct sqlite_writer *w, struct sqlite_call *c)
         c->answer->outcome = STORE_FINISHED;
     } else if (t.record->claim != a->claim) {
         c->answer->outcome = STORE_STALE;
-    } else if (sqlite_certificate_clash(w, a->certificate)) {
+    } else if ((presence = sqlite_certificate_look(w, a->certificate)) == SQLITE_CLASH) {
         c->answer->outcome = STORE_CONFLICT;
     } else {
-        advance_values(w, c, t.record);
+        advance_values(w, c, &t);
         if (a->release_challenge)
             sqlite_transaction_release(w, &t, c->answer->arena);
         if (transaction_finished(a->state))
             sqlite_transaction_finish(w, &t, a->state);
         else if (a->state != 0)
             t.record->state = a->state;
-        sqlite_certificate_add(w, a->certificate);
+        if (presence == SQLITE_ABSENT)
+            sqlite_certificate_add(w, a->certificate);
         sqlite_transaction_save(w, &t);
         c->answer->outcome = STORE_OK;
         c->answer->claim = t.record->claim;

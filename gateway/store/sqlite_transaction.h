@@ -7,7 +7,9 @@
 struct sqlite_transaction {
     struct transaction_record *record; /* in the answer; NULL: there is none */
     int64_t sequence;
-    bool bound; /* it has one use of its challenge */
+    int64_t key;        /* of the index, when it was looked for by its key */
+    bool bound;         /* it has one use of its challenge */
+    struct bytes chain; /* the record's, as one value */
 };
 
 /* Reads the present row into the answer. `lease_until` is 0 where the lease is not of this open store. */
@@ -17,7 +19,6 @@ void sqlite_transaction_newest(struct sqlite_link *l, const struct transaction_k
                                struct store_answer *answer, struct sqlite_transaction *out);
 void sqlite_transaction_by_id(struct sqlite_link *l, const char *alias, const char *id,
                               struct store_answer *answer, struct sqlite_transaction *out);
-int64_t sqlite_transaction_key(struct sqlite_link *l, const struct transaction_key *key);
 
 void sqlite_transaction_lease(struct sqlite_writer *w, struct sqlite_transaction *t, int64_t lease);
 /* Ends it in `state`: no lease, no obligations that only make sense while it runs. */
