@@ -1,7 +1,8 @@
 /* admin.h: the management API on the unix socket, and metrics and health on the TCP listener.
  *
- * HTTP with JSON bodies; routes are rows (routes.c) with method, path, role, body cap, handler and audit event. The unix socket
- * (0600, peer credentials checked) is the only way to the management rows. Loop thread.
+ * HTTP with JSON bodies; routes are rows (routes.c) with method, path, role, body cap, handler and audit
+ * event. The unix socket (0600, peer credentials checked) is the only way to the management rows.
+ * docs/admin-api.md describes them. Loop thread.
  */
 #pragma once
 
@@ -24,11 +25,15 @@ struct admin_parts { /* borrowed; all outlive the service */
     const struct clock *clock;
     bool (*draining)(void *context);
     void (*reload)(void *context); /* as SIGHUP */
+    void (*log_level)(void *context,
+                      enum log_level level); /* until the next reload; NULL: cannot be changed */
     void *context;
 };
 
-struct admin *admin_create(const struct admin_parts *parts);
-void admin_handle_socket(void *admin, struct http_exchange *x); /* http_handler of the unix socket: everything */
-void admin_handle_public(void *admin, struct http_exchange *x); /* http_handler of the TCP listener: /metrics /healthz /readyz */
+struct admin *admin_create(const struct admin_parts *parts); /* NULL when out of memory */
+void admin_handle_socket(void *admin,
+                         struct http_exchange *x); /* http_handler of the unix socket: everything */
+void admin_handle_public(
+    void *admin, struct http_exchange *x); /* http_handler of the TCP listener: /metrics /healthz /readyz */
 bool admin_idle(const struct admin *a);
-void admin_free(struct admin *a);
+void admin_free(struct admin *a); /* idle; accepts NULL */
