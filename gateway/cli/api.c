@@ -135,7 +135,7 @@ int api_call(const struct api *a, const char *method, const char *path, json_t *
 
 void api_query(char *path, size_t size, const char *name, const char *value)
 {
-    CLEANUP(buffer) struct buffer escaped;
+    CLEANUP(buffer) struct buffer escaped = {0};
     if (!value)
         return;
     buffer_init(&escaped, 4096);
