@@ -20,16 +20,6 @@ struct exchange {
 
 LIST_HEAD(exchanges, exchange);
 
-/* Where a request target leads: the parts of "/path?query", "http://host/path?query" or "*". `authority` is
- * empty unless the form is absolute. Pure; everything points into `target`. */
-struct target_parts {
-    struct bytes authority, path, query;
-};
-
-void target_split(struct target_parts *out, const char *target);
-/* "Example.org:8080", "user@[::1]:80" -> "example.org", "[::1]"; heap, NULL when out of memory. */
-char *host_of(struct bytes authority);
-
 /* NULL when out of memory. */
 struct exchange *exchange_create(struct evhttp_request *request, struct connection *c);
 void exchange_lost_connection(struct exchange *x);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/exchange.h"
+#include "http/target.h"
 
 static bool splits(const char *target, const char *authority, const char *path, const char *query)
 {
