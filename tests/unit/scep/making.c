@@ -238,9 +238,10 @@ struct bytes made_extension(int nid, const char *value)
 struct bytes made_csr(const struct csr_wish *w)
 {
     const char *digest = w->digest ? w->digest : "SHA256";
-    struct bytes info = DER(0x30, der_integer(0), w->subject.len ? w->subject : der_common_name("device"),
-                            w->spki.len ? w->spki : der_spki(w->key),
-                            w->no_attributes ? NOTHING : der_join(0xA0, w->attributes, w->attribute_count));
+    struct bytes info =
+        DER(0x30, der_integer(w->version), w->subject.len ? w->subject : der_common_name("device"),
+            w->spki.len ? w->spki : der_spki(w->key),
+            w->no_attributes ? NOTHING : der_join(0xA0, w->attributes, w->attribute_count));
     struct bytes signature = spoiled(sign(w->key, digest, w->pss, info), w->bad_signature);
     return CONCAT(
         DER(0x30, info, signature_algorithm(w->key, digest, w->pss), DER(0x03, bytes_of("\0", 1), signature)),

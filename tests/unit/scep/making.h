@@ -71,6 +71,7 @@ struct csr_wish {
     const char *digest; /* NULL: SHA256; "" for EdDSA */
     bool pss;
     bool bad_signature;
+    long version;
     struct bytes behind; /* appended */
 };
 

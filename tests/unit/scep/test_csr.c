@@ -497,6 +497,9 @@ Test(csr, form)
     refuse_der(DER(0x30, der_integer(0)), "RFC 2986");
     refuse_der(DER(0x30, DER(0x30, der_integer(1)), DER(0x30, der_integer(1)), DER(0x03, bytes_of("\0", 1))),
                "RFC 2986");
+    f.wish.version = 1;
+    refuse("RFC 2986");
+    f.wish.version = 0;
     f.wish.attributes[0] = der_integer(1);
     f.wish.attribute_count = 1;
     refuse("RFC 2986");

@@ -309,6 +309,13 @@ Test(refused, recipients_that_are_not_ours)
     f.envelope.identifier =
         DER(0x30, der_name(X509_get_issuer_name(f.ra)), der_integer(1)); /* another serial */
     request_refused(ERR_RECIPIENT_UNKNOWN, "no recipient");
+    struct bytes own = made_issuer_and_serial(f.ra), issuer = der_name(X509_get_issuer_name(f.ra));
+    size_t head = own.len - issuer.len; /* of the SEQUENCE, and the serial number */
+    struct bytes serial = bytes_of(own.data + own.len - (head - 2), head - 2);
+    f.envelope.identifier = DER(0x30, issuer, serial);
+    request_accepted();
+    f.envelope.identifier = DER(0x30, der_common_name("RA of another"), serial);
+    request_refused(ERR_RECIPIENT_UNKNOWN, "no recipient");
     f.envelope.identifier = der_integer(1);
     request_refused(ERR_MESSAGE_MALFORMED, "KeyTransRecipientInfo");
 }
@@ -342,6 +349,22 @@ Test(refused, contents_that_are_no_envelope)
     f.envelope.without_ciphertext = true;
     request_refused(ERR_MESSAGE_MALFORMED, "no encrypted content");
     f.envelope.ciphertext = DER(0xA0, der_integer(1));
+    request_refused(ERR_MESSAGE_MALFORMED, "not an OCTET STRING");
+}
+
+static struct bytes wrapped_pieces(struct bytes content, int depth)
+{
+    for (int i = 0; i < depth; i++)
+        content = DER(i == 0 ? 0x04 : 0x24, content);
+    return DER(0xA0, content);
+}
+
+Test(refused, strings_in_pieces_of_pieces)
+{
+    static const uint8_t block[16];
+    f.envelope.ciphertext = wrapped_pieces(bytes_of(block, 16), 6);
+    request_refused(ERR_ENVELOPE_UNREADABLE, ""); /* it could be read, and is garbage */
+    f.envelope.ciphertext = wrapped_pieces(bytes_of(block, 16), 7);
     request_refused(ERR_MESSAGE_MALFORMED, "not an OCTET STRING");
 }
 

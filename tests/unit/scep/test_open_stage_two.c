@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "requests.h"
+#include "scep/content_key.h"
 
 TestSuite(stage_two, .init = requests_start, .fini = requests_end);
 
@@ -56,6 +57,38 @@ Test(stage_two, wrong_key_transport_padding)
     ((uint8_t *)endless.data)[256 - 17] = 1;
     f.envelope.key_block = endless;
     unreadable("content key");
+}
+
+static struct bytes decrypted(struct bytes envelope, bool *sound)
+{
+    struct enveloped v;
+    struct decrypted d;
+    size_t which;
+    cr_assert_eq(enveloped_read(&v, envelope, SCEP_CIPHERS_DEFAULT, NULL), ERR_OK);
+    cr_assert_eq(enveloped_find(&v, f.recipients, 2, &which, NULL), ERR_OK);
+    cr_assert_eq(enveloped_decrypt(&d, &v, f.ra_key, NULL), ERR_OK);
+    struct bytes copy = der_raw(d.content.data, d.content.len);
+    *sound = d.key_sound;
+    secret_free(&d.content);
+    enveloped_clear(&v);
+    return copy;
+}
+
+/* The right key in a wrong block must not be used: what comes out is random, and of the same length. */
+Test(stage_two, a_failed_key_transport_goes_on_with_a_random_key)
+{
+    bool sound;
+    f.envelope.payload = made_csr(&f.csr);
+    struct bytes good = decrypted(made_envelope(&f.envelope), &sound);
+    cr_assert(sound);
+    cr_assert(bytes_equal(bytes_of(good.data, f.envelope.payload.len), f.envelope.payload));
+    f.envelope.key_block = block(0, 1, 16);
+    struct bytes envelope = made_envelope(&f.envelope);
+    struct bytes first = decrypted(envelope, &sound), second = decrypted(envelope, &sound);
+    cr_assert_not(sound);
+    cr_assert_eq(first.len, good.len);
+    cr_assert_not(bytes_equal(first, good));
+    cr_assert_not(bytes_equal(first, second));
 }
 
 Test(stage_two, content_keys_of_the_wrong_length)
@@ -145,6 +178,31 @@ Test(stage_two, content_padding)
         f.envelope.padded = almost;
         unreadable("padding");
     }
+}
+
+Test(stage_two, padding_longer_than_a_block)
+{
+    f.csr.subject = der_common_name("d");
+    for (size_t len = 1; made_csr(&f.csr).len % 16 != 15;
+         len++) /* 17 bytes of 17 would end where the request does */
+        f.csr.subject =
+            DER(0x30, DER(0x31, DER(0x30, der_oid("2.5.4.3"), DER(0x0C, bytes_of(MADE_KEY, len)))));
+    f.envelope.padded = csr_padded_with(17, 1);
+    unreadable("padding");
+    f.envelope.padded = csr_padded_with(1, 0);
+    request_accepted();
+}
+
+Test(stage_two, a_byte_behind_the_last_block)
+{
+    f.envelope.payload = made_csr(&f.csr);
+    struct bytes envelope = made_envelope(&f.envelope);
+    size_t len = f.envelope.payload.len / 16 * 16 + 16; /* the ciphertext ends the envelope */
+    struct bytes ciphertext = bytes_of(envelope.data + envelope.len - len, len);
+    f.envelope.ciphertext = DER(0x80, ciphertext);
+    request_accepted();
+    f.envelope.ciphertext = DER(0x80, ciphertext, bytes_of("x", 1));
+    unreadable("padding");
 }
 
 Test(stage_two, ciphertext_sizes)
