@@ -112,6 +112,8 @@ static bool recall_slot(struct sqlite_writer *w, struct sqlite_call *c, uint32_t
 
 bool sqlite_memory_recall(struct sqlite_writer *w, struct sqlite_call *c)
 {
+    if (!*c->request->id) /* not made by store_request_init: nothing can repeat it */
+        return false;
     uint64_t print = print_of(c->request->id);
     for (uint32_t at = *bucket_of(&w->memory, print); at; at = w->memory.chain[at - 1])
         if (w->memory.prints[at - 1] == print && recall_slot(w, c, at - 1))

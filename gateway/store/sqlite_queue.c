@@ -30,8 +30,8 @@ void sqlite_queue_put(struct sqlite_queue *q, struct sqlite_call *call)
     pthread_mutex_lock(&q->lock);
     *q->last = call;
     q->last = &call->next;
-    pthread_cond_signal(&q->filled);
     pthread_mutex_unlock(&q->lock);
+    pthread_cond_signal(&q->filled); /* after: the woken thread finds the lock free */
 }
 
 void sqlite_queue_end(struct sqlite_queue *q)

@@ -126,8 +126,7 @@ Test(keys, a_sealed_value_opens_nowhere_else)
 Test(keys, an_older_key_still_opens)
 {
     CLEANUP(keys)
-    struct keys *before = ring("old:" DIGITS_A),
-                *after = ring("new:" DIGITS_B "\nold:" DIGITS_A);
+    struct keys *before = ring("old:" DIGITS_A), *after = ring("new:" DIGITS_B "\nold:" DIGITS_A);
     CLEANUP(keys) struct keys *later = ring("new:" DIGITS_B);
     CLEANUP(buffer) struct buffer box = sealed(before, SEAL_CSR, "alpha", "r1", "plain");
     CLEANUP(buffer) struct buffer fresh = sealed(after, SEAL_CSR, "alpha", "r1", "plain");
