@@ -129,7 +129,7 @@ class Nginx(Server):
         root.mkdir(exist_ok=True)
         (root / "caps").write_text("AES\nDES3\nPOSTPKIOperation\nSCEPStandard\nSHA-1\nSHA-256\nSHA-384\nSHA-512\n")
         (self.folder / "nginx.conf").write_text(
-            f"worker_processes 1; daemon off; pid {self.folder}/pid; error_log {self.folder}/error;\n"
+            f"{'user root; ' if os.geteuid() == 0 else ''}worker_processes 1; daemon off; pid {self.folder}/pid; error_log {self.folder}/error;\n"
             "events {}\n"
             "http { access_log off; keepalive_requests 1000000; default_type text/plain;\n"
             f"  client_body_temp_path {self.folder}/t1; proxy_temp_path {self.folder}/t2; fastcgi_temp_path {self.folder}/t3;\n"
