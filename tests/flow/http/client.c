@@ -120,7 +120,7 @@ static void pull(struct client *c)
             buffer_append(&c->in, data, (size_t)n);
     }
     if (!c->closed && errno != EAGAIN && errno != EINTR)
-        c->closed = true;
+        c->closed = c->reset = true;
 }
 
 static size_t content_length(const char *head)

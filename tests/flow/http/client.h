@@ -10,8 +10,9 @@ struct event_base;
 
 struct client {
     struct event_base *base;
-    int fd;           /* -1 when it could not connect */
-    bool closed;      /* the server closed (or reset) */
+    int fd;      /* -1 when it could not connect */
+    bool closed; /* the server closed (or reset) */
+    bool reset;
     struct buffer in; /* what was received and not taken yet */
 };
 

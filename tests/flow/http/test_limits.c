@@ -108,6 +108,39 @@ TEST(the_body_has_a_cap)
     rig_free(&r);
 }
 
+/* A reset would let many clients lose the answer. */
+TEST(an_early_answer_is_not_followed_by_a_reset)
+{
+    RIG(r);
+    r.limits.body = r.limits.uri = 1000;
+    rig_listen(&r);
+    static const char *const begins[] = {"GET /", "POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n",
+                                         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n",
+                                         "GET / HTTP/1.1\r\nno colon\r\n"};
+    static const int statuses[] = {414, 413, 413, 400};
+    char waste[65536];
+    memset(waste, 'x', sizeof waste);
+    for (size_t i = 0; i < 4; i++) {
+        struct client c;
+        struct response got;
+        client_connect(&c, r.base, r.port);
+        client_send(&c, begins[i]);
+        client_send_bytes(&c, bytes_of(waste, sizeof waste));
+        client_receive(&c, &got, false);
+        CHECK_INT(got.status, statuses[i]);
+        response_free(&got);
+        CHECK(client_sees_close(&c));
+        for (int more = 0; more < 3; more++) {
+            CHECK(send(c.fd, waste, 100, MSG_NOSIGNAL) == 100);
+            client_turn(r.base, 5);
+        }
+        CHECK(!c.reset);
+        client_free(&c);
+    }
+    CHECK(rig_empty(&r));
+    rig_free(&r);
+}
+
 TEST(what_is_no_http_is_refused)
 {
     RIG(r);
