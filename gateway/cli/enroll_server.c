@@ -113,7 +113,7 @@ static bool has_fingerprint(X509 *certificate, const char *wanted)
 }
 
 /* The highest CA of the bag, for trust on first use: one that no other certificate of the bag has issued. */
-static X509 *highest(STACK_OF(X509) * bag)
+static X509 *highest(STACK_OF(X509) *bag)
 {
     for (int i = sk_X509_num(bag) - 1; i >= 0; i--) {
         X509 *certificate = sk_X509_value(bag, i);
@@ -126,7 +126,7 @@ static X509 *highest(STACK_OF(X509) * bag)
     return NULL;
 }
 
-static enum error_code choose_trusted(struct enroll_server *s, STACK_OF(X509) * bag, X509 **out,
+static enum error_code choose_trusted(struct enroll_server *s, STACK_OF(X509) *bag, X509 **out,
                                       struct error *e)
 {
     *out = NULL;
@@ -144,7 +144,7 @@ static enum error_code choose_trusted(struct enroll_server *s, STACK_OF(X509) * 
         "none of the server's certificates has the fingerprint of --ca-sha256: this is not the CA you know");
 }
 
-static bool leads_to(X509 *certificate, X509 *trusted, STACK_OF(X509) * helpers)
+static bool leads_to(X509 *certificate, X509 *trusted, STACK_OF(X509) *helpers)
 {
     CLEANUP(X509_STORE) X509_STORE *store = X509_STORE_new();
     CLEANUP(X509_STORE_CTX) X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -161,7 +161,7 @@ bool enroll_server_trusts(const struct enroll_server *s, X509 *certificate)
     return leads_to(certificate, s->trusted, s->bag);
 }
 
-static STACK_OF(X509) * those_that_lead_to(X509 *trusted, STACK_OF(X509) * bag)
+static STACK_OF(X509) *those_that_lead_to(X509 *trusted, STACK_OF(X509) *bag)
 {
     STACK_OF(X509) *found = sk_X509_new_null();
     for (int i = 0; found && i < sk_X509_num(bag); i++) {
@@ -173,7 +173,7 @@ static STACK_OF(X509) * those_that_lead_to(X509 *trusted, STACK_OF(X509) * bag)
     return found;
 }
 
-static enum error_code fetch_bag(struct enroll_server *s, STACK_OF(X509) * *bag, struct error *e)
+static enum error_code fetch_bag(struct enroll_server *s, STACK_OF(X509) **bag, struct error *e)
 {
     __attribute__((cleanup(cleanup_reply))) struct fetch_reply reply = {0};
     *bag = NULL;

@@ -11,9 +11,9 @@ struct enroll_server {
     const struct enroll_options *options;
     FILE *narration;
     struct scep_capabilities capabilities;
-    STACK_OF(X509) * bag; /* GetCACert's, in its order */
-    STACK_OF(X509) *
-        authorities;  /* those of the bag that lead to the trusted CA; certificates shared with `bag` */
+    STACK_OF(X509) *bag; /* GetCACert's, in its order */
+    STACK_OF(X509)
+    *authorities;     /* those of the bag that lead to the trusted CA; certificates shared with `bag` */
     X509 *trusted;    /* borrowed from `bag`: the pinned one */
     X509 *encryption; /* borrowed from `bag` */
 };

@@ -111,7 +111,7 @@ enum error_code pem_write_key(const char *path, EVP_PKEY *key, struct error *e)
     return write_pem(path, pem, 0600, e);
 }
 
-enum error_code pem_write_certificates(const char *path, STACK_OF(X509) * certificates, struct error *e)
+enum error_code pem_write_certificates(const char *path, STACK_OF(X509) *certificates, struct error *e)
 {
     CLEANUP(BIO) BIO *pem = BIO_new(BIO_s_mem());
     for (int i = 0; i < sk_X509_num(certificates); i++)

@@ -13,7 +13,7 @@ enum error_code pem_read_certificate(X509 **out, const char *path,
 enum error_code pem_read_request(struct buffer *der, const char *path, struct error *e);
 
 enum error_code pem_write_key(const char *path, EVP_PKEY *key, struct error *e); /* mode 0600 */
-enum error_code pem_write_certificates(const char *path, STACK_OF(X509) * certificates, struct error *e);
+enum error_code pem_write_certificates(const char *path, STACK_OF(X509) *certificates, struct error *e);
 enum error_code pem_write_certificate(const char *path, X509 *certificate, struct error *e);
 enum error_code pem_write_request(const char *path, struct bytes der,
                                   struct error *e); /* mode 0600: it holds the challenge */
