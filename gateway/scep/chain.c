@@ -17,10 +17,10 @@ struct no_content { /* encapContentInfo with eContent left out */
 
 struct certificates_only {
     ASN1_INTEGER *version;
-    STACK_OF(X509_ALGOR) * digests;
+    STACK_OF(X509_ALGOR) *digests;
     struct no_content *content;
-    STACK_OF(ASN1_TYPE) * certificates;
-    STACK_OF(ASN1_TYPE) * signers;
+    STACK_OF(ASN1_TYPE) *certificates;
+    STACK_OF(ASN1_TYPE) *signers;
 };
 
 struct bag {
@@ -116,7 +116,7 @@ static bool is_content_info(struct bytes der)
     return !(ASN1_get_object(&at, &length, &tag, &class, rest) & 0x80) && tag == V_ASN1_OBJECT;
 }
 
-static enum error_code read_one(STACK_OF(X509) * stack, struct bytes der, struct error *e)
+static enum error_code read_one(STACK_OF(X509) *stack, struct bytes der, struct error *e)
 {
     const uint8_t *at = der.data;
     CLEANUP(X509) X509 *certificate = d2i_X509(NULL, &at, (long)der.len);
@@ -129,7 +129,7 @@ static enum error_code read_one(STACK_OF(X509) * stack, struct bytes der, struct
     return ERR_OK;
 }
 
-static enum error_code read_bag(STACK_OF(X509) * *out, struct bytes der, struct error *e)
+static enum error_code read_bag(STACK_OF(X509) **out, struct bytes der, struct error *e)
 {
     const uint8_t *at = der.data;
     CLEANUP(CMS) CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
@@ -144,7 +144,7 @@ static enum error_code read_bag(STACK_OF(X509) * *out, struct bytes der, struct 
     return ERR_OK;
 }
 
-enum error_code scep_chain_read(STACK_OF(X509) * *out, struct bytes der, struct error *e)
+enum error_code scep_chain_read(STACK_OF(X509) **out, struct bytes der, struct error *e)
 {
     *out = NULL;
     if (der.len == 0 || der.len > INT32_MAX)

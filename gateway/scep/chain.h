@@ -9,4 +9,4 @@
 enum error_code scep_chain_write(struct buffer *out, const struct bytes *certificates, size_t count,
                                  struct error *e);
 /* Reads certificates-only SignedData, or a single DER certificate; the caller frees the stack. */
-enum error_code scep_chain_read(STACK_OF(X509) * *out, struct bytes der, struct error *e);
+enum error_code scep_chain_read(STACK_OF(X509) **out, struct bytes der, struct error *e);

@@ -23,8 +23,8 @@ struct scep_client_request {
 struct scep_client_reply {
     enum scep_pki_status status;
     enum fail_info fail;
-    char *fail_text;               /* NULL when absent */
-    STACK_OF(X509) * certificates; /* SUCCESS: as sent, find yours by public key (Z-09) */
+    char *fail_text;              /* NULL when absent */
+    STACK_OF(X509) *certificates; /* SUCCESS: as sent, find yours by public key (Z-09) */
 };
 
 enum error_code scep_client_seal(struct buffer *out, const struct scep_client_request *r, struct error *e);
@@ -32,15 +32,15 @@ enum error_code scep_client_seal(struct buffer *out, const struct scep_client_re
  * Junk content of a FAILURE or PENDING is ignored (Z-05). `password` opens a pwri reply (EC keys; may be
  * empty). */
 enum error_code scep_client_open(struct scep_client_reply *out, struct bytes message,
-                                 const struct scep_client_request *request, STACK_OF(X509) * authorities,
+                                 const struct scep_client_request *request, STACK_OF(X509) *authorities,
                                  struct bytes password, struct error *e);
 void scep_client_reply_clear(struct scep_client_reply *r);
 
 /* The certificate of a bag that has this public key, NULL when there is none. Borrowed. */
-X509 *scep_client_find(STACK_OF(X509) * bag, EVP_PKEY *key);
+X509 *scep_client_find(STACK_OF(X509) *bag, EVP_PKEY *key);
 /* By keyUsage: keyEncipherment first, then dataEncipherment, then the CA (D-08); `signing` picks
  * digitalSignature. Borrowed. */
-X509 *scep_client_pick(STACK_OF(X509) * bag, bool signing);
+X509 *scep_client_pick(STACK_OF(X509) *bag, bool signing);
 /* A self-signed certificate for the first request (section 2.3): same subject and key, keyUsage both bits. */
 enum error_code scep_client_self_signed(X509 **out, EVP_PKEY *key, X509_NAME *subject, struct error *e);
 /* PKCS#10 with optional challengePassword and SANs ("DNS:a.example,IP:10.0.0.1" in OpenSSL's notation). */

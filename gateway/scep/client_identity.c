@@ -19,7 +19,7 @@ static void extension_stack_free(EXTENSION_STACK *stack)
 DEFINE_CLEANUP(EXTENSION_STACK, EXTENSION_STACK *, extension_stack_free)
 DEFINE_CLEANUP(X509_EXTENSION, X509_EXTENSION *, X509_EXTENSION_free)
 
-X509 *scep_client_find(STACK_OF(X509) * bag, EVP_PKEY *key)
+X509 *scep_client_find(STACK_OF(X509) *bag, EVP_PKEY *key)
 {
     for (int i = 0; i < sk_X509_num(bag); i++) {
         EVP_PKEY *candidate = X509_get0_pubkey(sk_X509_value(bag, i));
@@ -49,7 +49,7 @@ static int fitness(X509 *certificate, bool signing)
     return ca ? 1 : 0;
 }
 
-X509 *scep_client_pick(STACK_OF(X509) * bag, bool signing)
+X509 *scep_client_pick(STACK_OF(X509) *bag, bool signing)
 {
     X509 *best = NULL;
     int most = 0;

@@ -15,10 +15,10 @@ typedef struct password_recipient {
 
 typedef struct enveloped_data {
     ASN1_INTEGER *version;
-    STACK_OF(ASN1_TYPE) * originator;
-    STACK_OF(ASN1_TYPE) * recipients;
+    STACK_OF(ASN1_TYPE) *originator;
+    STACK_OF(ASN1_TYPE) *recipients;
     ASN1_TYPE *content;
-    STACK_OF(ASN1_TYPE) * unprotected;
+    STACK_OF(ASN1_TYPE) *unprotected;
 } ENVELOPED_DATA;
 
 typedef struct enveloped {
