@@ -1,4 +1,6 @@
 /* test_calls.c: backends opened from settings, and calls that end exactly once whatever a backend does. */
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +165,65 @@ TEST(local_ca_answers_through_the_host)
     CHECK(strstr((const char *)text.data,
                  "scepgate_backend_seconds_count{backend=\"own\",verdict=\"issued\"} 1"));
     buffer_free(&text);
+    rig_close(&r);
+}
+
+struct issued {
+    int calls, verified;
+    X509 *ca;
+};
+
+static void verify(void *context, const struct backend_result *r)
+{
+    struct issued *n = context;
+    const unsigned char *at = r->chain_count ? r->chain[0].data : NULL;
+    X509 *certificate = at ? d2i_X509(NULL, &at, (long)r->chain[0].len) : NULL;
+    n->calls++;
+    n->verified += certificate && X509_verify(certificate, X509_get0_pubkey(n->ca)) == 1;
+    X509_free(certificate);
+}
+
+static void keep_ca(void *context, const struct backend_result *r)
+{
+    struct issued *n = context;
+    const unsigned char *at = r->chain[0].data;
+    n->ca = d2i_X509(NULL, &at, (long)r->chain[0].len);
+}
+
+/* One CA key under several workers at once. */
+TEST(many_certificates_at_once)
+{
+    enum { MANY = 60 };
+    struct rig r;
+    struct issued n = {0};
+    unsigned char *spki = NULL;
+    static uint8_t plans[MANY][BACKEND_PLAN_MAX];
+    static const uint8_t subject[] = {0x30, 0x0c, 0x31, 0x0a, 0x30, 0x08, 0x06,
+                                      0x03, 0x55, 0x04, 0x03, 0x0c, 0x01, 'x'};
+    struct backend_request asks[MANY];
+    rig_open(&r, "backends:\n  own: {type: local_ca, key_type: rsa-2048}\n");
+    struct backend_instance *i = backends_find(r.backends, "own");
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    int spki_len = i2d_PUBKEY(key, &spki);
+    backend_call(i, BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0}, 60000, keep_ca, &n);
+    while (!n.ca)
+        rig_turn(&r);
+    for (int k = 0; k < MANY; k++) {
+        asks[k] = request;
+        asks[k].subject = (struct backend_bytes){subject, sizeof subject};
+        asks[k].spki = (struct backend_bytes){spki, (size_t)spki_len};
+        int len = backend_prepare(i, &asks[k], plans[k]);
+        CHECK(len > 0);
+        asks[k].plan = (struct backend_bytes){plans[k], (size_t)len};
+        backend_call(i, BACKEND_CALL_ENROLL, &asks[k], (struct backend_bytes){0}, 60000, verify, &n);
+    }
+    CHECK_INT(backends_running(r.backends), MANY);
+    while (n.calls < MANY)
+        rig_turn(&r);
+    CHECK_INT(n.verified, MANY);
+    X509_free(n.ca);
+    EVP_PKEY_free(key);
+    OPENSSL_free(spki);
     rig_close(&r);
 }
 
