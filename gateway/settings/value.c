@@ -201,8 +201,9 @@ static bool read_list(struct reader *r, struct setting_value *out, const struct 
     out->list = (struct text_list){.items = count ? calloc((size_t)count, sizeof(char *)) : NULL};
     bool good = !count || out->list.items || out_of_memory(r, n->at);
     for (int64_t i = 0; out->list.items && i < count; i++, item = item->next) {
-        char *text = item->kind == NODE_SCALAR ? read_item(r, row, item) : NULL;
-        if (item->kind != NODE_SCALAR)
+        bool single = item->kind == NODE_SCALAR && !node_is_null(item);
+        char *text = single ? read_item(r, row, item) : NULL;
+        if (!single)
             bad_kind(r, row, item, "a list of single texts");
         if (text)
             out->list.items[out->list.count++] = text;

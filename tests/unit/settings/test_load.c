@@ -262,6 +262,7 @@ Test(mistakes, wrong_kinds)
            {"state: [a]\n", "`state` must be a single text"}, {"state:\n", "`state` has no value"},
            {"state: ''\n", "`state` must not be empty"}, {"listen: {a: b}\n", "`listen` must be a list"},
            {"listen: []\n", "needs at least 1 items"}, {"listen: [[a]]\n", "a list of single texts"},
+           {"listen: [~]\n", "a list of single texts, but here is nothing"},
            {"aliases: [a]\n", "`aliases` must be a map"},
            {"backends: {x: test}\n", "backend `x` needs `type`"},
            {ALIAS("policy: {subject: [CN]}"), "`policy.subject` must be a map of names to rules"},

@@ -11,9 +11,10 @@ static const char full[] =
     "['http://a/?b=c#d', \"t\\tb\", 'it''s']}}\n"
     "defaults: {backend: ca, challenge: {type: one_time, ttl: 90m}}\n"
     "aliases:\n"
-    "  one: {policy: {subject: {CN: {required: true, patterns: ['.*\\.example\\.com', 'yes', "
+    "  one: {policy: {subject: {CN: {required: true, patterns: ['.*\\.example\\.com', 'yes', 'null', '~', "
     "'M\xC3\xBCller']}, O: {}}, san: {}}}\n"
-    "  two: {challenge: {type: static, secret: {env: PRINT_TEST_SECRET}}, hosts: [h], paths: [/a_b]}\n";
+    "  two: {tenant: 'null', challenge: {type: static, secret: {env: PRINT_TEST_SECRET}}, hosts: [h], paths: "
+    "[/a_b]}\n";
 
 static char *print(const struct loaded *l)
 {
