@@ -90,25 +90,31 @@ static bool send_message(int fd, const struct options *o, struct bytes der)
     return sent;
 }
 
-/* Reads one reply with a Content-Length; the length of the whole, 0 on failure. */
+/* How long the reply will be; 0 when that shows only at its end. */
+static size_t wanted(const char *reply, const char *body)
+{
+    const char *length = strcasestr(reply, "Content-Length:");
+    return length && length < body ? (size_t)(body - reply) + strtoul(length + 15, NULL, 10) : 0;
+}
+
+/* Reads one reply, with a Content-Length or in chunks; the length of the whole, 0 on failure. */
 static size_t read_reply(int fd, char *reply)
 {
-    size_t have = 0, want = 0;
-    while (!want || have < want) {
+    static const char last_chunk[] = "\r\n0\r\n\r\n";
+    size_t have = 0;
+    for (;;) {
         ssize_t n = have < REPLY_MAX - 1 ? recv(fd, reply + have, REPLY_MAX - 1 - have, 0) : -1;
         if (n <= 0)
             return 0;
         have += (size_t)n;
         reply[have] = '\0';
-        char *body = want ? NULL : memmem(reply, have, "\r\n\r\n", 4);
+        char *body = memmem(reply, have, "\r\n\r\n", 4);
         if (!body)
             continue;
-        const char *length = strcasestr(reply, "Content-Length:");
-        if (!length || length > body)
-            return 0;
-        want = (size_t)(body + 4 - reply) + strtoul(length + 15, NULL, 10);
+        size_t want = wanted(reply, body + 4);
+        if (want ? have >= want : have > 7 && !memcmp(reply + have - 7, last_chunk, 7))
+            return have;
     }
-    return have;
 }
 
 /* pkiStatus 0 among the signed attributes: OID 2.16.840.1.113733.1.9.3, SET, PrintableString "0". */
