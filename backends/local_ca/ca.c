@@ -11,7 +11,6 @@
 #include "backends/local_ca/own.h"
 
 #define RSA_BITS_MIN 2048
-#define PEM_FILE_MAX (1 << 20)
 
 int64_t ca_time(const ASN1_TIME *t)
 {
@@ -22,8 +21,7 @@ int64_t ca_time(const ASN1_TIME *t)
     return (int64_t)days * 86400 + seconds;
 }
 
-/* ---- reading PEM ----------------------------------------------------------------------------------------
- */
+/* ---- reading PEM ----------------------------------------------------------------------------- */
 
 static BIO *open_pem(const char *path, struct problem *p)
 {
@@ -65,7 +63,7 @@ bool ca_read_key(EVP_PKEY **out, const char *path, const char *passphrase, struc
                            passphrase ? " with this passphrase" : "; if it is encrypted, set its passphrase");
 }
 
-bool ca_read_certificates(STACK_OF(X509) * *out, const char *path, struct problem *p)
+bool ca_read_certificates(STACK_OF(X509) **out, const char *path, struct problem *p)
 {
     *out = NULL;
     OWN(BIO) BIO *file = open_pem(path, p);
@@ -91,8 +89,7 @@ bool ca_read_certificates(STACK_OF(X509) * *out, const char *path, struct proble
     return true;
 }
 
-/* ---- checks ---------------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static bool check_key(EVP_PKEY *key, const char *path, struct problem *p)
 {
@@ -132,7 +129,7 @@ bool ca_check_pair(X509 *certificate, EVP_PKEY *key, const struct ca_source *sou
     return check_validity(certificate, path, p);
 }
 
-static bool check_links(STACK_OF(X509) * chain, struct problem *p)
+static bool check_links(STACK_OF(X509) *chain, struct problem *p)
 {
     for (int i = 0; i + 1 < sk_X509_num(chain); i++) {
         X509 *subject = sk_X509_value(chain, i), *issuer = sk_X509_value(chain, i + 1);
@@ -149,10 +146,9 @@ static bool check_links(STACK_OF(X509) * chain, struct problem *p)
     return true;
 }
 
-/* ---- making ready ---------------------------------------------------------------------------------------
- */
+/* ---- making ready ---------------------------------------------------------------------------- */
 
-static bool keep_chain(struct ca *ca, STACK_OF(X509) * chain, struct problem *p)
+static bool keep_chain(struct ca *ca, STACK_OF(X509) *chain, struct problem *p)
 {
     int count = sk_X509_num(chain);
     if (count > BACKEND_CHAIN_MAX)
@@ -210,7 +206,7 @@ static bool make_ready(struct ca *ca, const struct ca_source *source, struct pro
 }
 
 /* The certificate file's own rest, or the chain file behind the certificate. */
-static bool read_chain(STACK_OF(X509) * *out, const struct ca_source *source, struct problem *p)
+static bool read_chain(STACK_OF(X509) **out, const struct ca_source *source, struct problem *p)
 {
     if (!ca_read_certificates(out, source->certificate, p))
         return false;
@@ -272,8 +268,7 @@ void ca_free(struct ca *ca)
     free(ca);
 }
 
-/* ---- signing --------------------------------------------------------------------------------------------
- */
+/* ---- signing --------------------------------------------------------------------------------- */
 
 bool ca_sign(const struct ca *ca, struct backend_bytes tbs, struct der *out)
 {

@@ -42,7 +42,7 @@ bool ca_sign(const struct ca *ca, struct backend_bytes tbs, struct der *out);
 
 /* Reads PEM; a passphrase that is missing is a problem, never a prompt. */
 bool ca_read_key(EVP_PKEY **out, const char *path, const char *passphrase, struct problem *p);
-bool ca_read_certificates(STACK_OF(X509) * *out, const char *path, struct problem *p);
+bool ca_read_certificates(STACK_OF(X509) **out, const char *path, struct problem *p);
 /* The checks of ca_load on a pair, also used before a subordinate is signed with it. */
 bool ca_check_pair(X509 *certificate, EVP_PKEY *key, const struct ca_source *source, struct problem *p);
 int64_t ca_time(const ASN1_TIME *t); /* seconds since 1970; 0 when unreadable */

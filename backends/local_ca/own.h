@@ -29,7 +29,7 @@ static inline void own_memory(void *pointer)
     free(*(void **)pointer);
 }
 
-static inline void own_certificates(STACK_OF(X509) * *stack)
+static inline void own_certificates(STACK_OF(X509) **stack)
 {
     sk_X509_pop_free(*stack, X509_free);
 }

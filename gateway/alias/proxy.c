@@ -12,7 +12,7 @@
 #include "base/codec.h"
 
 struct proxy_signers {
-    STACK_OF(X509) * issuers;
+    STACK_OF(X509) *issuers;
     uint8_t (*fingerprints)[SHA256_DIGEST_LENGTH];
     size_t fingerprint_count;
 };

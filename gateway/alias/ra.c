@@ -20,8 +20,7 @@
 static const char single_type[] = "application/x-x509-ca-cert"; /* RFC 8894 section 4.2.1.1 */
 static const char bag_type[] = "application/x-x509-ca-ra-cert"; /* section 4.2.1.2 */
 
-/* ---- one key pair ---------------------------------------------------------------------------------------
- */
+/* ---- one key pair ---------------------------------------------------------------------------- */
 
 static bool signs(EVP_PKEY *private, EVP_PKEY *public)
 {
@@ -83,15 +82,14 @@ static int64_t time_of(const ASN1_TIME *t)
     return ASN1_TIME_to_tm(t, &parts) ? (int64_t)timegm(&parts) * 1000 : 0;
 }
 
-/* ---- the GetCACert body ---------------------------------------------------------------------------------
- */
+/* ---- the GetCACert body ---------------------------------------------------------------------- */
 
 static bool self_issued(X509 *x)
 {
     return X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0;
 }
 
-static enum error_code parse_chain(STACK_OF(X509) * *out, const struct bytes *chain, size_t count,
+static enum error_code parse_chain(STACK_OF(X509) **out, const struct bytes *chain, size_t count,
                                    struct error *e)
 {
     CLEANUP(x509_stack) STACK_OF(X509) *stack = sk_X509_new_null();
@@ -108,7 +106,7 @@ static enum error_code parse_chain(STACK_OF(X509) * *out, const struct bytes *ch
     return *out ? ERR_OK : error_set(e, ERR_INTERNAL, "out of memory");
 }
 
-static X509 *issuer_in(STACK_OF(X509) * chain, X509 *subject)
+static X509 *issuer_in(STACK_OF(X509) *chain, X509 *subject)
 {
     X509 *found = NULL;
     for (int i = 0; !found && i < sk_X509_num(chain); i++) {
@@ -131,7 +129,7 @@ static bool in_bag(const struct bytes *bag, size_t count, struct bytes der)
 
 /* RA first, then the chain as given, each once (checklist D-09). A root may be left out, but never the RA's
  * own issuer. */
-static size_t fill_bag(struct bytes *bag, struct bytes ra, const struct bytes *chain, STACK_OF(X509) * parsed,
+static size_t fill_bag(struct bytes *bag, struct bytes ra, const struct bytes *chain, STACK_OF(X509) *parsed,
                        X509 *issuer, bool root_in_body)
 {
     size_t count = 0;
@@ -206,8 +204,7 @@ static enum error_code describe(struct ra_set *s, const struct bytes *chain, siz
     return code;
 }
 
-/* ---- sets -----------------------------------------------------------------------------------------------
- */
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 enum error_code ra_set_create(struct ra_set **out, const struct scep_recipient *identities, size_t count,
                               const struct bytes *chain, size_t chain_count, bool root_in_body,
@@ -257,8 +254,7 @@ void ra_set_unref(struct ra_set *s)
     free(s);
 }
 
-/* ---- from PEM -------------------------------------------------------------------------------------------
- */
+/* ---- from PEM -------------------------------------------------------------------------------- */
 
 static int no_passphrase(char *out, int size, int for_writing, void *context)
 {
@@ -269,7 +265,7 @@ static int no_passphrase(char *out, int size, int for_writing, void *context)
     return -1; /* never ask on the terminal */
 }
 
-static enum error_code read_pem_certificates(STACK_OF(X509) * *out, struct bytes pem, const char *name,
+static enum error_code read_pem_certificates(STACK_OF(X509) **out, struct bytes pem, const char *name,
                                              struct error *e)
 {
     CLEANUP(BIO) BIO *text = BIO_new_mem_buf(pem.data, (int)pem.len);
@@ -292,7 +288,7 @@ static enum error_code read_pem_certificates(STACK_OF(X509) * *out, struct bytes
 }
 
 /* The PEM's own chain, encoded, in front of the CA's. The caller frees the encoded ones. */
-static enum error_code join_chains(struct bytes *joined, size_t *count, STACK_OF(X509) * own,
+static enum error_code join_chains(struct bytes *joined, size_t *count, STACK_OF(X509) *own,
                                    const struct bytes *ca_chain, size_t ca_chain_count, struct error *e)
 {
     for (int i = 1; i < sk_X509_num(own); i++) {
@@ -350,8 +346,7 @@ enum error_code ra_from_files(struct ra_set **out, const char *certificate, cons
     return ra_from_pem(out, &pem, ca_chain, ca_chain_count, root_in_body, e);
 }
 
-/* ---- from the store -------------------------------------------------------------------------------------
- */
+/* ---- from the store -------------------------------------------------------------------------- */
 
 enum error_code ra_unseal_key(EVP_PKEY **out, const struct ra_record *r, const struct keys *keys,
                               struct error *e)
