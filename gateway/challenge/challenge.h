@@ -16,6 +16,8 @@ struct challenge_service;
 struct challenge_facts {
     const struct csr *csr;      /* alive until the completion */
     const char *client_address; /* without port */
+    const char
+        *given_back; /* id of a challenge that gets one use back when this request begins; NULL: none */
 };
 
 struct challenge_verdict {

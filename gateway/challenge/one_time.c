@@ -77,10 +77,11 @@ static void decide(struct validation *v, const struct challenge_record *c)
 {
     struct challenge_verdict *verdict = &v->verdict;
     snprintf(verdict->challenge_id, sizeof verdict->challenge_id, "%s", c->id);
+    int uses_left = c->uses_left + (strcmp(v->given_back, c->id) == 0 ? 1 : 0);
     const char *broken;
     if (c->state == CHALLENGE_REVOKED) {
         validation_decide(v, ERR_CHALLENGE_REFUSED, "challenge %s was revoked", c->id);
-    } else if (c->uses_left <= 0) {
+    } else if (uses_left <= 0) {
         snprintf(verdict->bound_to, sizeof verdict->bound_to, "%s",
                  c->first_transaction ? c->first_transaction : "");
         validation_decide(v, ERR_CHALLENGE_REUSED, "challenge %s has no use left", c->id);

@@ -22,6 +22,7 @@ struct validation {
     const struct alias_settings *settings; /* the caller holds the alias */
     const struct csr *csr;
     char client_address[64];
+    char given_back[ID_TEXT_SIZE];
     challenge_done *done;
     void *context;
     struct challenge_verdict verdict;

@@ -220,6 +220,7 @@ static enum step_result go_on_with(struct enrolment *e, const struct transaction
 enum step_result step_recalled(struct enrolment *e)
 {
     const struct csr *csr = e->opening.message->csr;
+    e->given_back[0] = '\0';
     if (e->answer->outcome != STORE_OK && e->answer->outcome != STORE_NOT_FOUND)
         return store_failed(e);
     const struct transaction_record *record = e->answer->transaction_count ? e->answer->transactions : NULL;
@@ -237,6 +238,7 @@ enum step_result step_recalled(struct enrolment *e)
         if (!e->alias->settings->transaction.supersede)
             return enrolment_fail(e, ERR_TRANSACTION_CONFLICT,
                                   "transaction %s is unfinished with another CSR", record->id);
+        strncpy(e->given_back, record->challenge_id, sizeof e->given_back - 1);
         break;
     case TRANSACTION_NEW:
         break;
@@ -259,12 +261,14 @@ static void challenge_answered(void *context, const struct challenge_verdict *ve
 enum step_result step_authorise(struct enrolment *e)
 {
     struct challenge_facts facts = {.csr = e->opening.message->csr,
-                                    .client_address = e->exchange->client_address};
+                                    .client_address = e->exchange->client_address,
+                                    .given_back = e->given_back};
     challenge_validate(e->service->parts.challenges, e->alias, &facts, challenge_answered, e);
     return STEP_WAIT;
 }
 
-/* A copy of this very request may have begun since we recalled: then its transaction answers, and nobody reused anything. */
+/* A copy of this very request may have begun since we recalled: then its transaction answers, and nobody
+ * reused anything. */
 static bool look_again(struct enrolment *e)
 {
     if (e->looked_again)
@@ -373,12 +377,20 @@ static enum step_result challenge_taken(struct enrolment *e)
                           c->first_transaction);
 }
 
+/* An answer that was lost for long names a claim that our lease has lost meanwhile. */
+static bool claim_is_stale(const struct store_answer *a)
+{
+    return a->transaction_count && a->transactions[0].claim != a->claim;
+}
+
 /* Copies from e->answer what the submission needs; a record that is not the one just made was left by
  * somebody else. */
 static enum step_result order_from_answer(struct enrolment *e)
 {
     const struct transaction_record *record = e->answer->transaction_count ? e->answer->transactions : NULL;
     bool first = !record || !strcmp(record->id, e->record_id);
+    if (claim_is_stale(e->answer))
+        return wait_for_other(e);
     if (!first)
         strncpy(e->record_id, record->id, sizeof e->record_id - 1);
     e->order = (struct submission_order){
@@ -446,6 +458,8 @@ enum step_result step_taken_up(struct enrolment *e)
     default:
         return store_failed(e);
     }
+    if (claim_is_stale(e->answer))
+        return wait_for_other(e);
     const struct transaction_record *record = &e->answer->transactions[0];
     e->order = (struct submission_order){.alias = e->alias,
                                          .record_id = e->record_id,
@@ -484,21 +498,20 @@ enum step_result step_submit(struct enrolment *e)
     if (!e->order.csr)
         e->order.csr = TAKE(m->csr);
     if (!e->order.csr)
-        return enrolment_fail(e, ERR_INTERNAL, "%s", e->error.text);
+        return STEP_FAIL; /* it could not be restored; e->error says why */
     e->submission = submission_start(e->service, &e->order, submission_over, e);
     if (!e->submission)
         return enrolment_fail(e, ERR_OVERLOADED, "out of memory");
     outcome_pending(&e->outcome); /* unless it ends before our patience does */
-    if (!start_timer(e, enrolment_patience(e)))
-        return enrolment_fail(e, ERR_OVERLOADED, "out of memory");
-    return STEP_WAIT;
+    if (start_timer(e, enrolment_patience(e)))
+        return STEP_WAIT;
+    submission_forget(TAKE(e->submission));
+    return enrolment_fail(e, ERR_OVERLOADED, "out of memory");
 }
 
 enum step_result step_submitted(struct enrolment *e)
 {
-    if (e->submission) { /* our patience is over: it goes on without us */
-        submission_forget(e->submission);
-        e->submission = NULL;
-    }
+    if (e->submission) /* our patience is over: it goes on without us */
+        submission_forget(TAKE(e->submission));
     return STEP_SETTLED;
 }

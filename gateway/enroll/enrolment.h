@@ -78,7 +78,8 @@ struct enrolment {
     char *transaction_text; /* transactionID, printable; NULL until opened */
     enum step step;
     bool in_tail;
-    bool looked_again; /* recalled once more before calling a challenge reused */
+    char given_back[ID_TEXT_SIZE]; /* challenge whose use the superseded transaction gives back; "" */
+    bool looked_again;             /* recalled once more before calling a challenge reused */
     int64_t started, step_started; /* monotonic */
     int64_t pause;                 /* ms until the next look at a busy transaction */
     struct event *timer;           /* wait for a busy transaction, or for a submission */
