@@ -1,6 +1,7 @@
 /* submission.c: ask the backend, turn its verdict into one move of the transaction, record it. */
 #include "enroll/submission.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct submission {
     char record_id[ID_TEXT_SIZE];
     char client[64];
     bool first;
+    enum backend_call_kind kind;
     struct csr *csr;
     struct buffer plan;
     struct buffer cookie; /* as stored */
@@ -65,7 +67,29 @@ static void note(const struct submission *s, enum log_level level, const char *e
     log_line(level, &scope, event, "%s", sentence);
 }
 
+static bool safe_to_repeat(const struct submission *s)
+{
+    return backend_instance_type(s->alias->backend)->flags & BACKEND_SAFE_TO_REPEAT;
+}
+
+/* What the backend gave us for its polls, behind our own letter. */
+static struct backend_bytes backend_cookie(const struct submission *s)
+{
+    return s->cookie.len ? (struct backend_bytes){s->cookie.data + 1, s->cookie.len - 1}
+                         : (struct backend_bytes){0};
+}
+
 /* ---- the move that a verdict means --------------------------------------------------------------------- */
+
+static void fill_move(struct submission *s, uint64_t claim)
+{
+    audit_details_free(&s->details);
+    audit_details_init(&s->details);
+    store_request_init(&s->move, STORE_TRANSACTION_ADVANCE);
+    s->move.advance.alias = s->alias->settings->name;
+    s->move.advance.record_id = s->record_id;
+    s->move.advance.claim = claim;
+}
 
 static void add_event(struct submission *s, enum audit_code code)
 {
@@ -168,16 +192,27 @@ static void move_pending(struct submission *s, char tag, struct backend_bytes re
     add_event(s, AUDIT_REQUEST_PENDING);
 }
 
+/* Without a result we go on later as now; but an enrolment whose answer was lost may have happened. */
+static void move_again(struct submission *s, const struct backend_result *result, int64_t delay)
+{
+    bool lost = backend_call_lost(result) && !safe_to_repeat(s);
+    struct backend_bytes none = {0};
+    if (s->kind == BACKEND_CALL_POLL)
+        move_pending(s, 'C', backend_cookie(s), delay);
+    else
+        move_pending(s, s->kind == BACKEND_CALL_LOOK_UP || lost ? 'L' : 'E', none, delay);
+}
+
 static void move_unavailable(struct submission *s, const struct backend_result *result)
 {
-    bool lost = backend_call_lost(result);
-    bool safe = backend_instance_type(s->alias->backend)->flags & BACKEND_SAFE_TO_REPEAT;
-    struct backend_bytes none = {0};
-    if (s->cookie.len && s->cookie.data[0] == 'C')
-        move_pending(s, 'C', (struct backend_bytes){s->cookie.data + 1, s->cookie.len - 1}, result->delay);
-    else
-        move_pending(s, lost && !safe ? 'L' : 'E', none, result->delay);
+    move_again(s, result, result->delay);
     note(s, LOG_LEVEL_WARNING, "backend.unavailable", result->reason ? result->reason : "no answer");
+}
+
+static void move_misconfigured(struct submission *s, const struct backend_result *result)
+{
+    move_again(s, result, MISCONFIGURED_DELAY);
+    note(s, LOG_LEVEL_ERROR, "backend.misconfigured", result->reason ? result->reason : "no reason given");
 }
 
 static void move_attention(struct submission *s)
@@ -194,9 +229,34 @@ static void move_attention(struct submission *s)
 /* ---- recording -------------------------------------------------------------------------------------------
  */
 
+static void record(struct submission *s, store_done *done);
+static void submission_recorded(void *context, struct store_answer *answer);
+
+/* The issued certificate cannot be recorded: it would take another one's place. */
+static void record_clash(struct submission *s, uint64_t claim)
+{
+    fill_move(s, claim);
+    move_broken(s, "the backend issued a serial number that another certificate has");
+    record(s, submission_recorded);
+}
+
+static void note_unrecorded(const struct submission *s, const struct store_answer *answer)
+{
+    char sentence[256];
+    snprintf(sentence, sizeof sentence, "%s%s%s: %s", transaction_state_name(s->move.advance.state),
+             s->facts.serial[0] ? ", serial " : "", s->facts.serial,
+             answer->reason[0] ? answer->reason : store_outcome_name(answer->outcome));
+    note(s, LOG_LEVEL_ERROR, "submission.unrecorded", sentence);
+}
+
 static void submission_recorded(void *context, struct store_answer *answer)
 {
     struct submission *s = context;
+    if (answer->outcome == STORE_CONFLICT) {
+        store_answer_free(answer);
+        record_clash(s, s->move.advance.claim);
+        return;
+    }
     if (answer->outcome == STORE_FINISHED && answer->transaction_count)
         outcome_of_record(&s->outcome, &answer->transactions[0]);
     else if (answer->outcome != STORE_OK)
@@ -205,11 +265,8 @@ static void submission_recorded(void *context, struct store_answer *answer)
         metrics_add(s->service->parts.metrics, METRIC_CERTIFICATES, 1,
                     METRIC_LABELS(s->alias->settings->name));
         note(s, LOG_LEVEL_INFO, "certificate.issued", s->facts.subject);
-    } else if (answer->outcome == STORE_UNAVAILABLE || answer->outcome == STORE_UNKNOWN) {
-        note(s, LOG_LEVEL_ERROR, "submission.unrecorded", answer->reason);
-    } else if (answer->outcome == STORE_CONFLICT) {
-        note(s, LOG_LEVEL_ERROR, "submission.unrecorded",
-             "a certificate with this serial number is recorded already");
+    } else if (answer->outcome != STORE_OK) {
+        note_unrecorded(s, answer);
     }
     store_answer_free(answer);
     if (s->done)
@@ -217,13 +274,13 @@ static void submission_recorded(void *context, struct store_answer *answer)
     submission_free(s);
 }
 
-static void record(struct submission *s)
+static void record(struct submission *s, store_done *done)
 {
     s->persist = (struct persist){.store = s->service->parts.store,
                                   .base = s->service->parts.base,
                                   .request = &s->move,
                                   .give_up_after = s->service->settings->enroll.lease,
-                                  .done = submission_recorded,
+                                  .done = done,
                                   .context = s};
     persist_start(&s->persist);
 }
@@ -245,11 +302,10 @@ static void submission_answered(void *context, const struct backend_result *resu
         move_unavailable(s, result);
         break;
     case BACKEND_MISCONFIGURED:
-        note(s, LOG_LEVEL_ERROR, "backend.misconfigured", result->reason);
-        move_pending(s, 'E', (struct backend_bytes){0}, MISCONFIGURED_DELAY);
+        move_misconfigured(s, result);
         break;
     }
-    record(s);
+    record(s, submission_recorded);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------------
@@ -265,7 +321,7 @@ static bool choose_call(const struct submission *s, enum backend_call_kind *kind
         return true;
     }
     *kind = BACKEND_CALL_ENROLL;
-    if (tag == 'E' || type->flags & BACKEND_SAFE_TO_REPEAT)
+    if (tag == 'E' || safe_to_repeat(s))
         return true;
     *kind = BACKEND_CALL_LOOK_UP;
     return type->look_up != NULL;
@@ -284,6 +340,37 @@ static void fill_ask(struct submission *s)
                                       .extensions = backend_bytes_of(s->csr->extensions_der),
                                       .max_validity = a->policy.max_validity,
                                       .plan = backend_bytes_of(buffer_bytes(&s->plan))};
+}
+
+static void call_backend(struct submission *s)
+{
+    struct backend_bytes cookie =
+        s->kind == BACKEND_CALL_POLL ? backend_cookie(s) : (struct backend_bytes){0};
+    backend_call(s->alias->backend, s->kind, &s->ask, cookie, s->service->settings->enroll.backend_deadline,
+                 submission_answered, s);
+}
+
+static void marked(void *context, struct store_answer *answer)
+{
+    struct submission *s = context;
+    if (answer->outcome != STORE_OK) {
+        submission_recorded(s, answer);
+        return;
+    }
+    store_answer_free(answer);
+    fill_move(s, s->move.advance.claim);
+    call_backend(s);
+}
+
+/* Before a backend that is not safe to repeat is asked again, the store has to know: should we die while it
+ * works, it will be looked up. (A transaction that has just begun says so by its state.) */
+static void mark_and_call(struct submission *s)
+{
+    static const uint8_t lost[] = {'L'};
+    s->move.advance.state = TRANSACTION_PENDING;
+    s->move.advance.cookie = bytes_of(lost, sizeof lost);
+    outcome_pending(&s->outcome);
+    record(s, marked);
 }
 
 static struct submission *submission_create(struct enroll *service, const struct submission_order *order)
@@ -305,11 +392,7 @@ static struct submission *submission_create(struct enroll *service, const struct
     buffer_init(&s->next_cookie, BACKEND_COOKIE_MAX + 1);
     buffer_append(&s->plan, order->plan.data, order->plan.len);
     buffer_append(&s->cookie, order->cookie.data, order->cookie.len);
-    audit_details_init(&s->details);
-    store_request_init(&s->move, STORE_TRANSACTION_ADVANCE);
-    s->move.advance.alias = s->alias->settings->name;
-    s->move.advance.record_id = s->record_id;
-    s->move.advance.claim = order->claim;
+    fill_move(s, order->claim);
     if (s->plan.failed || s->cookie.failed) {
         submission_free(s);
         return NULL;
@@ -326,17 +409,14 @@ struct submission *submission_start(struct enroll *service, const struct submiss
         return NULL;
     s->done = done;
     s->context = context;
-    enum backend_call_kind kind;
-    if (!choose_call(s, &kind)) {
+    if (!choose_call(s, &s->kind)) {
         move_attention(s);
-        record(s);
-        return s;
+        record(s, submission_recorded);
+    } else if (s->kind == BACKEND_CALL_ENROLL && !s->first && !safe_to_repeat(s)) {
+        mark_and_call(s);
+    } else {
+        call_backend(s);
     }
-    struct backend_bytes cookie = {0};
-    if (kind == BACKEND_CALL_POLL)
-        cookie = (struct backend_bytes){s->cookie.data + 1, s->cookie.len - 1};
-    backend_call(s->alias->backend, kind, &s->ask, cookie, service->settings->enroll.backend_deadline,
-                 submission_answered, s);
     return s;
 }
 

@@ -15,6 +15,7 @@ struct scripted scripted;
 
 static struct script queue[QUEUE_MAX];
 static size_t queued;
+static uint8_t last_serial[16];
 static struct backend_op *ops; /* started and not answered yet */
 
 /* ---- the CA ----------------------------------------------------------------------------------------------
@@ -201,7 +202,9 @@ static struct backend_op *start(void *instance, enum scripted_call call,
     const uint8_t *subject = request->subject.data, *spki = request->spki.data;
     op->subject = d2i_X509_NAME(NULL, &subject, (long)request->subject.len);
     op->key = d2i_PUBKEY(NULL, &spki, (long)request->spki.len);
-    memcpy(op->serial, scripted.plan, sizeof op->serial);
+    if (!scripted.same_serial)
+        memcpy(last_serial, scripted.plan, sizeof last_serial);
+    memcpy(op->serial, last_serial, sizeof op->serial);
     if (!op->subject || !op->key || request->plan.len != sizeof scripted.plan)
         abort();
     return op;

@@ -32,6 +32,7 @@ struct scripted {
     uint8_t plan[16];                    /* of the newest call */
     size_t plan_len;
     bool cannot_prepare;
+    bool same_serial; /* the next certificates have the number of the last one */
 };
 extern struct scripted scripted;
 
