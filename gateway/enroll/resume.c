@@ -1,6 +1,7 @@
 /* resume.c: what must happen to a transaction even when its client never comes back.
  *
- * Both obligations begin alike: claim the transaction; finished or gone means done, running means later.
+ * Both obligations begin alike: claim the transaction; finished or gone means done, running means later. A
+ * pending one is no orphan: its client asks again, and not before the backend's delay is over.
  */
 #include "enroll/resume.h"
 
@@ -61,17 +62,23 @@ static void expired(void *context, struct store_answer *answer)
     resumption_finish(r, settled ? 0 : -1);
 }
 
+/* A challenge is given back only when we know that no certificate came of it: a lost submission has 'L' in
+ * its cookie (submission.h). */
+static bool nothing_was_issued(const struct transaction_record *record)
+{
+    return record->state == TRANSACTION_PENDING && record->cookie.len && record->cookie.data[0] != 'L';
+}
+
 static void expire(struct resumption *r)
 {
     const struct alias_settings *a = r->alias->settings;
-    uint64_t claim = r->answer->claim;
     store_request_init(&r->request, STORE_TRANSACTION_ADVANCE);
     r->request.advance.alias = a->name;
     r->request.advance.record_id = r->record_id;
-    r->request.advance.claim = claim;
+    r->request.advance.claim = r->answer->claim;
     r->request.advance.state = TRANSACTION_EXPIRED;
     r->request.advance.error_name = error_info(ERR_TRANSACTION_EXPIRED)->name;
-    r->request.advance.release_challenge = true; /* no certificate came of it */
+    r->request.advance.release_challenge = nothing_was_issued(&r->answer->transactions[0]);
     r->request.advance.erase_csr = true;
     r->request.advance.drop_lease = true;
     r->request.events[0] = audit_event(AUDIT_REQUEST_EXPIRED, a->name, a->tenant, r->record_id, "",
@@ -111,6 +118,29 @@ static void restored(void *context, struct csr *csr, const char *problem)
         resumption_finish(r, LATER);
 }
 
+static void claim(struct resumption *r);
+
+static void looked_at(void *context, struct store_answer *answer)
+{
+    struct resumption *r = context;
+    bool known = answer->outcome == STORE_OK && answer->transaction_count;
+    bool orphan = known && answer->transactions[0].state == TRANSACTION_RECEIVED;
+    bool over = answer->outcome == STORE_NOT_FOUND || (known && !orphan);
+    store_answer_free(answer);
+    if (orphan)
+        claim(r);
+    else
+        resumption_finish(r, over ? 0 : LATER);
+}
+
+static void look_at(struct resumption *r)
+{
+    store_request_init(&r->request, STORE_TRANSACTION_FIND);
+    r->request.transaction_find.alias = r->alias->settings->name;
+    r->request.transaction_find.record_id = r->record_id;
+    ask_store(r, looked_at);
+}
+
 static void claimed(void *context, struct store_answer *answer)
 {
     struct resumption *r = context;
@@ -118,12 +148,21 @@ static void claimed(void *context, struct store_answer *answer)
     bool over = answer->outcome == STORE_FINISHED || answer->outcome == STORE_NOT_FOUND;
     if (over)
         resumption_finish(r, 0);
-    else if (answer->outcome != STORE_MINE)
-        resumption_finish(r, LATER);
+    else if (answer->outcome != STORE_MINE || answer->transactions[0].claim != answer->claim)
+        resumption_finish(r, LATER); /* somebody else works on it */
     else if (r->expire)
         expire(r);
     else if (restore_csr(r->service, r->alias, &answer->transactions[0], restored, r) != ERR_OK)
         resumption_finish(r, LATER);
+}
+
+static void claim(struct resumption *r)
+{
+    store_request_init(&r->request, STORE_TRANSACTION_CLAIM);
+    r->request.claim.alias = r->alias->settings->name;
+    r->request.claim.record_id = r->record_id;
+    r->request.claim.lease = r->service->settings->enroll.lease;
+    ask_store(r, claimed);
 }
 
 static void resumption_start(struct enroll *service, const struct obligation *o, bool is_expiry)
@@ -142,11 +181,10 @@ static void resumption_start(struct enroll *service, const struct obligation *o,
     strncpy(r->obligation, o->id, sizeof r->obligation - 1);
     strncpy(r->record_id, o->reference, sizeof r->record_id - 1);
     audit_details_init(&r->details);
-    store_request_init(&r->request, STORE_TRANSACTION_CLAIM);
-    r->request.claim.alias = alias->settings->name;
-    r->request.claim.record_id = r->record_id;
-    r->request.claim.lease = service->settings->enroll.lease;
-    ask_store(r, claimed);
+    if (is_expiry)
+        claim(r);
+    else
+        look_at(r);
 }
 
 static void handle_resume(void *context, const struct obligation *o)
