@@ -30,7 +30,7 @@ bool outcome_of_chain(struct outcome *o, const struct bytes *chain, size_t count
     for (size_t i = 0; i < count && i < SCEP_CERTIFICATES_MAX; i++) {
         o->chain[i] = bytes_copy(chain[i]);
         if (!o->chain[i].data) {
-            outcome_clear(o);
+            outcome_fail(o, ERR_INTERNAL); /* zeroed would be a SUCCESS */
             return false;
         }
         o->chain_count = i + 1;

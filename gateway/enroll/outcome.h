@@ -18,6 +18,6 @@ struct outcome {
 void outcome_clear(struct outcome *o);
 void outcome_fail(struct outcome *o, enum error_code error);
 void outcome_pending(struct outcome *o);
-/* False when out of memory. */
+/* False, and a FAILURE, when out of memory. */
 bool outcome_of_chain(struct outcome *o, const struct bytes *chain, size_t count, const char *serial);
 bool outcome_of_record(struct outcome *o, const struct transaction_record *record);

@@ -102,6 +102,12 @@ static const char *status_name(enum scep_pki_status status)
     return status == SCEP_SUCCESS ? "success" : status == SCEP_PENDING ? "pending" : "failure";
 }
 
+static bool is_challenge_failure(enum error_code code)
+{
+    return code == ERR_CHALLENGE_REFUSED || code == ERR_CHALLENGE_EXPIRED || code == ERR_CHALLENGE_REUSED ||
+           code == ERR_CHALLENGE_BINDING || code == ERR_CHALLENGE_LIMITED;
+}
+
 static void count_reply(const struct enrolment *e, int http_status)
 {
     static const char *const fails[] = {"badAlg", "badMessageCheck", "badRequest", "badTime", "badCertId"};
@@ -116,6 +122,8 @@ static void count_reply(const struct enrolment *e, int http_status)
                     METRIC_LABELS(alias));
     if (e->outcome.status == SCEP_FAILURE)
         metrics_add(m, METRIC_REFUSALS, 1, METRIC_LABELS(alias, info->name));
+    if (e->outcome.status == SCEP_FAILURE && is_challenge_failure(e->outcome.error))
+        metrics_add(m, METRIC_CHALLENGE_FAILURES, 1, METRIC_LABELS(alias));
     if (http_status != 200)
         return;
     const char *fail = e->outcome.status == SCEP_FAILURE && info->fail != FAIL_NONE ? fails[info->fail] : "";
@@ -157,7 +165,7 @@ static void audit_refusal(const struct enrolment *e)
     struct audit_details details;
     audit_details_init(&details);
     audit_detail(&details, "error", error_info(e->error.code)->name);
-    audit_detail(&details, "cause", e->error.text);
+    audit_detail(&details, e->error.code == ERR_POLICY_REFUSED ? "reasons" : "cause", e->error.text);
     if (e->opening.message)
         audit_detail(&details, "message_type", scep_message_type_name(e->opening.message->type));
     audit_detail(&details, "transaction_id", e->transaction_text);
