@@ -11,7 +11,7 @@ from gateway import PATIENCE, Gateway
 
 ONE_TIME = {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 0}}
 ALIASES = {"demo": ONE_TIME, "legacy": ONE_TIME | {"compat": {"obsolete_algorithms": ["des", "md5"]}},
-           "compatible": ONE_TIME | {"algorithms": {"ciphers": ["3des"], "digests": ["sha1"]}}}
+           "compatible": ONE_TIME | {"algorithms": {"ciphers": ["3des"], "digests": ["sha1", "sha256"]}}}
 
 
 @pytest.fixture(scope="module")

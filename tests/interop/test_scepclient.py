@@ -20,7 +20,7 @@ def test_is_refused_by_default(client):
 def test_is_served_when_asked_for(client):
     enrol(client, "legacy", client.gateway.challenge("legacy"))
     client.assert_enrolled("legacy", (client.folder / "device.pem").read_bytes(), (client.folder / "key.pem").read_bytes(),
-                           "C=CH,O=maker,OU=unit,CN=mars")
+                           "CN=mars,OU=unit,O=maker,C=CH")
     obsolete = client.gateway.audit("algorithm.obsolete")
     assert obsolete and all(line["alias"] == "legacy" for line in obsolete)
 

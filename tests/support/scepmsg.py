@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import der
 import identities
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -61,8 +62,11 @@ def certificate_fields(certificate):
 
 
 def subject_key_identifier(certificate):
-    spki = [part for part in der.read_one(certificate)[0].children() if part.tag != 0xA0][5]
-    return hashlib.sha1(spki[1].content[1:]).digest()
+    """As the certificate says; for one that does not say, the SHA-1 of its key."""
+    try:
+        return identities.load(certificate).extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except x509.ExtensionNotFound:
+        return x509.SubjectKeyIdentifier.from_public_key(identities.load(certificate).public_key()).digest
 
 
 @dataclass

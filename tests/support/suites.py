@@ -6,8 +6,8 @@ system, conformance, interop, faults
                  pytest against the ASan build of the real binary
 lint             clang's warnings on everything, the rules of docs/style.md, and the tests of the lint itself
 
-Any sanitizer report fails the run, also one of a program that ended well; a self-check plants a leak, an overflow and a race
-to see that this is so.
+Any sanitizer report fails the run, also one of a program that ended well; a self-check plants a leak, an overflow, an undefined
+operation and a race to see that this is so.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def planted(form, defect):
 def self_check():
     """Plants a defect of each kind; the run that does not turn red is the failure."""
     total = Tally()
-    for form, defect in (("asan", "leak"), ("asan", "overflow"), ("tsan", "race")):
+    for form, defect in (("asan", "leak"), ("asan", "overflow"), ("asan", "undefined"), ("tsan", "race")):
         if planted(form, defect).failed:
             total.passed += 1
         else:
@@ -100,7 +100,7 @@ def read_junit(path, suite):
 def run_pytest(suite, folder, environment):
     junit = RUN / f"{suite}.xml"
     command = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--no-header", "--tb=short", "-n",
-               str(os.cpu_count()), "--dist", "worksteal", "-o", "junit_family=xunit1", f"--junitxml={junit}", str(folder)]
+               str(os.cpu_count()), "--dist", "load", "-o", "junit_family=xunit1", f"--junitxml={junit}", str(folder)]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, cwd=ROOT, check=False)
     tally = read_junit(junit, suite) if junit.exists() else Tally()
     if done.returncode not in (0, 1) or (done.returncode == 1 and not tally.failed):

@@ -41,7 +41,6 @@ NOT_CMS = {
     "truncated_half": lambda request: cut(request.build(), 0.5),
     "truncated_early": lambda request: request.build()[:40],
     "truncated_late": lambda request: request.build()[:-1],
-    "trailing_bytes": lambda request: request.build() + b"\0\0",
     "nested_deep": lambda request: nested(2000),
     "nested_indefinite": lambda request: b"\x30\x80" * 20000,
     "huge_length": lambda request: b"\x30\x84\xff\xff\xff\xff" + bytes(100),
@@ -56,7 +55,7 @@ def test_not_cms(shared, kind):
     answer = shared.post("open", NOT_CMS[kind](shared.request("open", identity=DEMO_SIGNER)))
     assert answer.status == 400 and answer.headers["content-type"].startswith("text/plain")
     line = shared.new_audit(before)
-    assert line["event"] == "message.refused" and line["details"]["error"] in ("NOT_CMS", "NOT_SCEP", "MESSAGE_ENCODING"), line
+    assert line["event"] == "message.refused" and line["details"]["error"] in ("NOT_CMS", "NOT_SCEP", "MESSAGE_ENCODING", "MESSAGE_MALFORMED"), line
 
 
 NO_REPLY_POSSIBLE = {
@@ -107,6 +106,14 @@ def test_unknown_operation(shared):
 def test_message_that_is_not_base64(shared):
     before = len(shared.audit())
     assert shared.get("open", "PKIOperation", "!!!not*base64!!!").status == 400
+    assert shared.new_audit(before)["event"] == "message.refused"
+
+
+@pytest.mark.parametrize("more", [b"\0", b"\0\0", b"\x30\x00", b"junk"])
+def test_trailing_bytes(shared, more):
+    before = len(shared.audit())
+    answer = shared.post("open", shared.request("open").build() + more)
+    assert answer.status == 400 or scepmsg.Reply(answer.body).fail_info == BAD_REQUEST
     assert shared.new_audit(before)["event"] == "message.refused"
 
 
