@@ -12,6 +12,7 @@
 struct reload {
     struct server *server;
     char *path;
+    struct gateway_settings *old; /* a reference */
     struct gateway_settings *fresh;
     struct buffer problems;
     struct buffer warnings;
@@ -20,6 +21,7 @@ struct reload {
 
 static void reload_free(struct reload *r)
 {
+    gateway_settings_unref(r->old);
     gateway_settings_unref(r->fresh);
     buffer_free(&r->problems);
     buffer_free(&r->warnings);
@@ -34,8 +36,12 @@ static void reload_run(void *data)
     r->code = settings_load(&r->fresh, r->path, backend_catalogue(), &r->problems, &r->warnings);
     if (r->code != ERR_OK)
         return;
-    r->code = backends_open(r->server->backends, r->fresh, &e);
-    if (r->code != ERR_OK)
+    settings_frozen_changes(r->old, r->fresh, &r->problems);
+    r->code = r->problems.len ? ERR_SETTINGS_INVALID
+                              : alias_directory_check(r->fresh->aliases, r->fresh->alias_count, &e);
+    if (r->code == ERR_OK)
+        r->code = backends_open(r->server->backends, r->fresh, &e);
+    if (r->code != ERR_OK && !r->problems.len)
         buffer_format(&r->problems, "%s\n", error_text(&e));
 }
 
@@ -69,6 +75,16 @@ static bool still_there(const struct gateway_settings *settings, const char *nam
     return false;
 }
 
+/* Same settings and the same backends behind them: the alias stays as it is. */
+static bool unchanged(const struct server *s, const struct alias *present,
+                      const struct alias_settings *settings)
+{
+    const char *ra = settings->ra.backend[0] ? settings->ra.backend : settings->backend;
+    return alias_settings_equal(present->settings, settings) &&
+           present->backend == backends_find(s->backends, settings->backend) &&
+           (!present->ra_backend || present->ra_backend == backends_find(s->backends, ra));
+}
+
 static void replace_aliases(struct server *s, const struct gateway_settings *old,
                             const struct gateway_settings *fresh)
 {
@@ -78,6 +94,9 @@ static void replace_aliases(struct server *s, const struct gateway_settings *old
             alias_directory_remove(s->directory, old->aliases[i]->name);
     for (size_t i = 0; i < fresh->alias_count; i++) {
         struct alias_settings *settings = fresh->aliases[i];
+        struct alias *present = alias_directory_find(s->directory, settings->name);
+        if (present && unchanged(s, present, settings))
+            continue;
         if (server_add_alias(s, settings, &e) != ERR_OK) {
             struct log_scope scope = {.alias = settings->name};
             log_line(LOG_LEVEL_ERROR, &scope, "alias.refused", "the alias keeps its old settings: %s",
@@ -92,12 +111,7 @@ static void apply(struct reload *r)
 {
     struct server *s = r->server;
     struct gateway_settings *old = s->settings;
-    struct buffer frozen;
-    buffer_init(&frozen, PROBLEMS_MAX);
-    settings_frozen_changes(old, r->fresh, &frozen);
-    log_each(LOG_LEVEL_WARNING, "settings.frozen", &frozen);
     log_each(LOG_LEVEL_WARNING, "settings.warning", &r->warnings);
-    buffer_free(&frozen);
     s->settings = gateway_settings_ref(r->fresh);
     replace_aliases(s, old, r->fresh);
     enroll_settings(s->enroll, r->fresh);
@@ -135,6 +149,7 @@ void server_reload(struct server *s)
     if (!r)
         return;
     r->server = s;
+    r->old = gateway_settings_ref(s->settings);
     r->path = strdup(s->settings->file);
     buffer_init(&r->problems, PROBLEMS_MAX);
     buffer_init(&r->warnings, PROBLEMS_MAX);

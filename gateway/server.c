@@ -140,6 +140,11 @@ static bool draining(void *context)
     return ((struct server *)context)->drain_until != 0;
 }
 
+static void set_log_level(void *context, enum log_level level)
+{
+    log_setup(level, ((struct server *)context)->settings->log.format, STDERR_FILENO);
+}
+
 static void reload_asked(void *context)
 {
     server_reload(context);
@@ -162,6 +167,7 @@ static enum error_code open_services(struct server *s, struct error *e)
                                  .metrics = s->metrics,
                                  .clock = &clock_system};
     enum error_code code = enroll_create(&s->enroll, &parts, s->settings, e);
+    ra_maker_serve(s->ra_maker, s->obligations, s->directory);
     struct admin_parts admin = {.base = s->base,
                                 .directory = s->directory,
                                 .backends = s->backends,
@@ -172,6 +178,7 @@ static enum error_code open_services(struct server *s, struct error *e)
                                 .clock = &clock_system,
                                 .draining = draining,
                                 .reload = reload_asked,
+                                .log_level = set_log_level,
                                 .context = s};
     s->admin = admin_create(&admin);
     if (code == ERR_OK && !s->admin)
@@ -222,12 +229,10 @@ static enum error_code open_aliases(struct server *s, struct error *e)
     s->directory = alias_directory_create();
     if (!s->directory)
         return error_set(e, ERR_OVERLOADED, "out of memory");
-    for (size_t i = 0; i < s->settings->alias_count; i++) {
-        enum error_code code = server_add_alias(s, s->settings->aliases[i], e);
-        if (code != ERR_OK)
-            return code;
-    }
-    return ERR_OK;
+    enum error_code code = alias_directory_check(s->settings->aliases, s->settings->alias_count, e);
+    for (size_t i = 0; code == ERR_OK && i < s->settings->alias_count; i++)
+        code = server_add_alias(s, s->settings->aliases[i], e);
+    return code;
 }
 
 /* ---- timers and signals
@@ -323,12 +328,21 @@ static enum error_code open_events(struct server *s, struct error *e)
     return good ? ERR_OK : error_set(e, ERR_INTERNAL, "the event loop takes no events");
 }
 
+/* libevent's own rare words go where all others go. */
+static void on_libevent(int severity, const char *message)
+{
+    static const enum log_level levels[] = {LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING,
+                                            LOG_LEVEL_ERROR};
+    log_line(levels[severity & 3], NULL, "libevent", "%s", message);
+}
+
 /* ---- the whole
  * --------------------------------------------------------------------------------------------- */
 
 static enum error_code server_open(struct server *s, struct error *e)
 {
     evthread_use_pthreads();
+    event_set_log_callback(on_libevent);
     s->base = event_base_new();
     s->metrics = metrics_create();
     if (!s->base || !s->metrics)
@@ -366,12 +380,14 @@ static void server_serve(struct server *s)
     audit_detail_number(&details, "pid", getpid());
     server_audit(s, AUDIT_GATEWAY_STARTED, &details);
     alias_directory_each(s->directory, ensure_ra, s);
+    server_schedule_sweep(s);
     obligations_start(s->obligations);
     log_line(LOG_LEVEL_INFO, NULL, "server.started", "scepgate %s serves %zu aliases", SCEPGATE_VERSION,
              alias_directory_count(s->directory));
     event_base_dispatch(s->base);
     if (!idle(s))
         server_abandon(s);
+    ra_maker_stop(s->ra_maker);
     log_line(LOG_LEVEL_INFO, NULL, "server.stopped", "scepgate has stopped");
 }
 

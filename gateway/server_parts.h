@@ -3,6 +3,7 @@
 
 #include "admin/admin.h"
 #include "alias/alias.h"
+#include "audit/audit.h"
 #include "challenge/challenge.h"
 #include "enroll/enroll.h"
 #include "http/listener.h"
@@ -41,11 +42,13 @@ struct server {
     int64_t drain_until; /* monotonic; 0 while serving */
     bool reloading;
     bool reload_again;
-    int rows_in_flight; /* audit rows of the server itself */
+    int rows_in_flight; /* store operations of the server itself */
 };
 
 /* Makes an alias of checked settings and puts it into the directory. */
 enum error_code server_add_alias(struct server *s, struct alias_settings *settings, struct error *e);
+/* Handles "retention.sweep" and sees to it that it is due. */
+void server_schedule_sweep(struct server *s);
 /* Reads the settings again on a worker and applies the difference; a bad file leaves the old ones serving. */
 void server_reload(struct server *s);
 /* An audit row of the daemon itself. `details` is closed and freed. */

@@ -197,6 +197,8 @@ void enroll_handle(void *service, struct http_exchange *x)
     enum error_code code = ERR_OK;
     if (s->draining)
         code = ERR_SHUTTING_DOWN;
+    else if (x->method != HTTP_GET && x->method != HTTP_HEAD && x->method != HTTP_POST)
+        code = ERR_METHOD_REFUSED;
     else if (!alias)
         code = ERR_ALIAS_UNKNOWN;
     else if (query.operation == SCEP_OPERATION_NONE || query.operation == SCEP_OPERATION_UNKNOWN ||

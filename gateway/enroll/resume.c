@@ -31,6 +31,9 @@ struct resumption {
 
 static void resumption_finish(struct resumption *r, int64_t again_after)
 {
+    const char *result = again_after == 0 ? "done" : again_after > 0 ? "later" : "failed";
+    metrics_add(r->service->parts.metrics, METRIC_OBLIGATIONS_DONE, 1,
+                METRIC_LABELS(r->expire ? "transaction.expire" : "submission.resume", result));
     obligations_finish(r->service->parts.obligations, r->obligation, r->obligation_claim, again_after);
     store_answer_free(r->answer);
     audit_details_free(&r->details);
