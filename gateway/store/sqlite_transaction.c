@@ -263,6 +263,8 @@ void sqlite_transaction_advance(struct sqlite_writer *w, struct sqlite_call *c)
             sqlite_transaction_finish(w, &t, a->state);
         else if (a->state != 0)
             t.record->state = a->state;
+        if (a->state == TRANSACTION_PENDING) /* from here on the client's polls drive it */
+            sqlite_obligation_clear(w, t.record->key.alias, "submission.resume", t.record->id);
         if (presence == SQLITE_ABSENT)
             sqlite_certificate_add(w, a->certificate);
         sqlite_transaction_save(w, &t);
