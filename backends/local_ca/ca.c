@@ -21,7 +21,7 @@ int64_t ca_time(const ASN1_TIME *t)
     return (int64_t)days * 86400 + seconds;
 }
 
-/* ---- reading PEM ----------------------------------------------------------------------------- */
+/* ---- reading PEM --------------------------------------------------------------------------------------- */
 
 static BIO *open_pem(const char *path, struct problem *p)
 {
@@ -89,7 +89,7 @@ bool ca_read_certificates(STACK_OF(X509) **out, const char *path, struct problem
     return true;
 }
 
-/* ---- checks ---------------------------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------------------------------------- */
 
 static bool check_key(EVP_PKEY *key, const char *path, struct problem *p)
 {
@@ -146,7 +146,7 @@ static bool check_links(STACK_OF(X509) *chain, struct problem *p)
     return true;
 }
 
-/* ---- making ready ---------------------------------------------------------------------------- */
+/* ---- making ready -------------------------------------------------------------------------------------- */
 
 static bool keep_chain(struct ca *ca, STACK_OF(X509) *chain, struct problem *p)
 {
@@ -268,7 +268,7 @@ void ca_free(struct ca *ca)
     free(ca);
 }
 
-/* ---- signing --------------------------------------------------------------------------------- */
+/* ---- signing ------------------------------------------------------------------------------------------- */
 
 bool ca_sign(const struct ca *ca, struct backend_bytes tbs, struct der *out)
 {

@@ -35,7 +35,7 @@ const char *ca_key_types(void)
     return "rsa-2048 rsa-3072 rsa-4096 ec-p256 ec-p384";
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 static bool say_errno(struct problem *p, const char *what, const char *path)
 {
@@ -131,7 +131,7 @@ bool ca_finish_creation(const char *certificate_path, const char *key_path, stru
     return publish(key_path, p);
 }
 
-/* ---- key ------------------------------------------------------------------------------------- */
+/* ---- key ----------------------------------------------------------------------------------------------- */
 
 static bool make_key(EVP_PKEY **out, const char *name, struct problem *p)
 {
@@ -158,7 +158,7 @@ static bool stage_key(EVP_PKEY *key, const struct ca_order *order, struct proble
     return stage(order->key_path, 0600, pem, p);
 }
 
-/* ---- certificate and request ----------------------------------------------------------------- */
+/* ---- certificate and request --------------------------------------------------------------------------- */
 
 struct issuer { /* empty for a self-signed CA */
     STACK_OF(X509) *chain;

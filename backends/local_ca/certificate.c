@@ -16,7 +16,7 @@ struct plan {
     int64_t not_before, not_after;
 };
 
-/* ---- plan ------------------------------------------------------------------------------------ */
+/* ---- plan ---------------------------------------------------------------------------------------------- */
 
 static void put_number(uint8_t out[8], int64_t value)
 {
@@ -67,7 +67,7 @@ static bool read_plan(struct plan *out, struct backend_bytes plan)
     return true;
 }
 
-/* ---- looking into the request ---------------------------------------------------------------- */
+/* ---- looking into the request -------------------------------------------------------------------------- */
 
 /* Steps into or over one element: its tag and contents; `*in` moves behind it. */
 static bool next_element(struct backend_bytes *in, int *tag, struct backend_bytes *contents)
@@ -142,7 +142,7 @@ static bool read_names(GENERAL_NAMES **out, struct backend_bytes extensions)
     return true;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 /* RFC 7093 section 2, method 1: the leftmost 160 bits of the SHA-256 of the key's bits. */
 static void write_subject_key_id(struct der *d, const struct ca *ca, const struct public_key *key)

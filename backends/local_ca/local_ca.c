@@ -86,7 +86,7 @@ static void say(const struct local_ca *l, enum backend_log_level level, const ch
     l->services->log(l->host, level, sentence);
 }
 
-/* ---- open and close -------------------------------------------------------------------------- */
+/* ---- open and close ------------------------------------------------------------------------------------ */
 
 struct places {
     char certificate[PATH_SIZE], key[PATH_SIZE];
@@ -207,7 +207,7 @@ static bool local_ca_open(void **instance, struct backend_host *host, const stru
     return true;
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------------------- */
 
 struct backend_op {
     struct local_ca *local;
@@ -329,7 +329,7 @@ static size_t local_ca_prepare(void *instance, const struct backend_request *req
     return 0;
 }
 
-/* ---- CA-as-RA, health ------------------------------------------------------------------------ */
+/* ---- CA-as-RA, health ---------------------------------------------------------------------------------- */
 
 static char *take_text(BIO *pem)
 {

@@ -53,8 +53,7 @@ const char *admin_alias_known(struct admin_call *c, const char *name);
 bool admin_hex(struct admin_call *c, const char *text, const char *what, size_t min,
                size_t max); /* lower-case digits */
 
-/* ---- output.c
- * ----------------------------------------------------------------------------------------------- */
+/* ---- output.c ------------------------------------------------------------------------------------------ */
 
 json_t *admin_time(int64_t realtime_ms);  /* RFC 3339; null for 0 */
 json_t *admin_text(const char *text);     /* "" for NULL; bytes that are no UTF-8 escaped */

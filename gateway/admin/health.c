@@ -10,8 +10,7 @@ void admin_health(struct admin_call *c)
     admin_answer_bytes(c, 200, "text/plain; charset=utf-8", bytes_of_text("ok\n"));
 }
 
-/* ---- ready
- * -------------------------------------------------------------------------------------------------- */
+/* ---- ready --------------------------------------------------------------------------------------------- */
 
 struct readiness {
     struct buffer problems; /* a line each */
@@ -65,8 +64,7 @@ void admin_ready(struct admin_call *c)
     buffer_free(&r.problems);
 }
 
-/* ---- metrics
- * ------------------------------------------------------------------------------------------------ */
+/* ---- metrics ------------------------------------------------------------------------------------------- */
 
 static void count_ra(struct alias *alias, void *metrics)
 {

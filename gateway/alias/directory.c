@@ -34,7 +34,7 @@ struct alias_directory {
     size_t entries, aliases;
 };
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 /* FNV-1a. Keys come from the settings; strangers only look, so they cannot lengthen a bucket. */
 static size_t hash(const char *text, size_t len)
@@ -115,7 +115,7 @@ static void drop(struct alias_directory *d, const struct key *k, const struct al
     d->entries--;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ---------------------------------------------------------------------------------------------- */
 
 static void add(struct key *k, char c)
 {
@@ -242,7 +242,7 @@ static void visit_put(struct visit *v, const struct key *k)
         v->code = ERR_INTERNAL;
 }
 
-/* ---- the directory --------------------------------------------------------------------------- */
+/* ---- the directory ------------------------------------------------------------------------------------- */
 
 struct alias_directory *alias_directory_create(void)
 {
@@ -333,7 +333,7 @@ void alias_directory_each(const struct alias_directory *d, void (*visit)(struct 
     }
 }
 
-/* ---- routing --------------------------------------------------------------------------------- */
+/* ---- routing ------------------------------------------------------------------------------------------- */
 
 #define CLIENT_FILE "/pkiclient.exe" /* appended by clients to whatever they were given */
 
@@ -406,7 +406,7 @@ struct alias *alias_directory_route(const struct alias_directory *d, const char 
     return a ? a : by_host(d, host, &folded);
 }
 
-/* ---- claims ---------------------------------------------------------------------------------- */
+/* ---- claims -------------------------------------------------------------------------------------------- */
 
 static enum error_code conflict(struct visit *v, const struct alias *holder, const char *what)
 {

@@ -20,7 +20,7 @@
 static const char single_type[] = "application/x-x509-ca-cert"; /* RFC 8894 section 4.2.1.1 */
 static const char bag_type[] = "application/x-x509-ca-ra-cert"; /* section 4.2.1.2 */
 
-/* ---- one key pair ---------------------------------------------------------------------------- */
+/* ---- one key pair -------------------------------------------------------------------------------------- */
 
 static bool signs(EVP_PKEY *private, EVP_PKEY *public)
 {
@@ -82,7 +82,7 @@ static int64_t time_of(const ASN1_TIME *t)
     return ASN1_TIME_to_tm(t, &parts) ? (int64_t)timegm(&parts) * 1000 : 0;
 }
 
-/* ---- the GetCACert body ---------------------------------------------------------------------- */
+/* ---- the GetCACert body -------------------------------------------------------------------------------- */
 
 static bool self_issued(X509 *x)
 {
@@ -204,7 +204,7 @@ static enum error_code describe(struct ra_set *s, const struct bytes *chain, siz
     return code;
 }
 
-/* ---- sets ------------------------------------------------------------------------------------ */
+/* ---- sets ---------------------------------------------------------------------------------------------- */
 
 enum error_code ra_set_create(struct ra_set **out, const struct scep_recipient *identities, size_t count,
                               const struct bytes *chain, size_t chain_count, bool root_in_body,
@@ -254,7 +254,7 @@ void ra_set_unref(struct ra_set *s)
     free(s);
 }
 
-/* ---- from PEM -------------------------------------------------------------------------------- */
+/* ---- from PEM ------------------------------------------------------------------------------------------ */
 
 static int no_passphrase(char *out, int size, int for_writing, void *context)
 {
@@ -346,7 +346,7 @@ enum error_code ra_from_files(struct ra_set **out, const char *certificate, cons
     return ra_from_pem(out, &pem, ca_chain, ca_chain_count, root_in_body, e);
 }
 
-/* ---- from the store -------------------------------------------------------------------------- */
+/* ---- from the store ------------------------------------------------------------------------------------ */
 
 enum error_code ra_unseal_key(EVP_PKEY **out, const struct ra_record *r, const struct keys *keys,
                               struct error *e)

@@ -62,8 +62,7 @@ void limiter_free(struct limiter *l)
     free(l);
 }
 
-/* ---- keys
- * --------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------- */
 
 /* Whoever has one IPv6 address has 2^64 of them: a /64 counts as one. An IPv4 address may come mapped into
  * IPv6. */
@@ -115,8 +114,7 @@ static struct tally *find(const struct table *t, const uint8_t key[KEY_SIZE])
     return y;
 }
 
-/* ---- order of the last failure
- * ------------------------------------------------------------------------------ */
+/* ---- order of the last failure ------------------------------------------------------------------------- */
 
 static void unlink_age(struct table *t, struct tally *y)
 {
@@ -154,8 +152,7 @@ static struct tally *insert(struct table *t, const uint8_t key[KEY_SIZE], int64_
     return y;
 }
 
-/* ---- windows
- * ------------------------------------------------------------------------------------------------ */
+/* ---- windows ------------------------------------------------------------------------------------------- */
 
 static void advance(struct tally *y, int64_t window, int64_t now)
 {

@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "challenge/validator.h"
 
-/* ---- bindings: "" or NULL binds nothing
- * ----------------------------------------------------------------------- */
+/* ---- bindings: "" or NULL binds nothing ---------------------------------------------------------------- */
 
 /* Every CN: a second one must not smuggle another name past the binding. */
 static bool has_cn(const struct csr *csr, const char *wanted)
@@ -70,8 +69,7 @@ static const char *broken_binding(const struct challenge_record *c, const struct
     return NULL;
 }
 
-/* ---- the look
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the look ------------------------------------------------------------------------------------------ */
 
 static void decide(struct validation *v, const struct challenge_record *c)
 {

@@ -40,8 +40,7 @@ static const char usage[] = "usage: scepgate demo [--port N] [--state DIR] [--ch
                             "  --challenges N   one-time challenges to make at the start (default 1)\n"
                             "  --json           print one line of JSON: url, challenges, ca_sha256, pid\n";
 
-/* ---- settings
- * ---------------------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------------------ */
 
 static bool make_folder(const char *path)
 {
@@ -97,8 +96,7 @@ static bool write_config(const struct demo *d)
     return false;
 }
 
-/* ---- the child: wait, make challenges, print
- * --------------------------------------------------------------- */
+/* ---- the child: wait, make challenges, print ----------------------------------------------------------- */
 
 static const json_t *demo_alias(const json_t *status)
 {
@@ -206,8 +204,7 @@ static int announce(const struct demo *d)
     return 0;
 }
 
-/* ---- the parent
- * -------------------------------------------------------------------------------------------- */
+/* ---- the parent ---------------------------------------------------------------------------------------- */
 
 static bool take_number(int64_t *out, const char *argument, int64_t min, int64_t max, const char *name)
 {

@@ -166,8 +166,7 @@ enum error_code socket_bind_tcp(struct bound_sockets *all, struct evhttp *http, 
     return ERR_OK;
 }
 
-/* ---- unix
- * -------------------------------------------------------------------------------------------------- */
+/* ---- unix ---------------------------------------------------------------------------------------------- */
 
 static int connect_unix(const struct sockaddr_un *address)
 {
@@ -243,8 +242,7 @@ enum error_code socket_bind_unix(struct bound_sockets *all, struct evhttp *http,
     return ERR_OK;
 }
 
-/* ---- the end
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------------------- */
 
 static void remove_path(struct bound_socket *bound)
 {

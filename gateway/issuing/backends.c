@@ -16,7 +16,7 @@
 #define PATH_SIZE    4096
 #define PROBLEM_SIZE 400
 
-/* ---- instances ------------------------------------------------------------------------------- */
+/* ---- instances ----------------------------------------------------------------------------------------- */
 
 static const struct backend_type *type_by_name(const char *name)
 {
@@ -100,7 +100,7 @@ static enum error_code instance_open(struct backend_instance **out, struct backe
     return code;
 }
 
-/* ---- the set --------------------------------------------------------------------------------- */
+/* ---- the set ------------------------------------------------------------------------------------------- */
 
 enum error_code backends_create(struct backends **out, struct event_base *base, struct pool *pool,
                                 struct metrics *metrics, const struct clock *clock, const char *state_folder,

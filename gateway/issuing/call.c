@@ -47,7 +47,7 @@ void calls_free(struct backends *b)
     }
 }
 
-/* ---- completion ------------------------------------------------------------------------------ */
+/* ---- completion ---------------------------------------------------------------------------------------- */
 
 static const char *verdict_name(const struct backend_result *r)
 {
@@ -156,7 +156,7 @@ static void on_answer(void *context, const struct backend_result *result)
     }
 }
 
-/* ---- start ----------------------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------------------------------------- */
 
 static bool can(const struct backend_type *t, enum backend_call_kind kind)
 {

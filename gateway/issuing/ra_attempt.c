@@ -15,7 +15,7 @@
 
 #define LEASE (10 * 60 * 1000) /* ms; outlasts key generation and every deadline of an attempt */
 
-/* ---- beginning and end ----------------------------------------------------------------------- */
+/* ---- beginning and end --------------------------------------------------------------------------------- */
 
 const struct alias_settings *attempt_settings(const struct ra_attempt *a)
 {
@@ -138,7 +138,7 @@ void attempt_install(struct ra_attempt *a)
         a->installed(a->context);
 }
 
-/* ---- chains of CAs --------------------------------------------------------------------------- */
+/* ---- chains of CAs ------------------------------------------------------------------------------------- */
 
 bool attempt_add_certificate(struct chain *c, struct backend_bytes der)
 {
@@ -175,7 +175,7 @@ void attempt_ask_chain(struct ra_attempt *a, struct backend_instance *of, void (
     backend_call(of, BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0}, BACKEND_DEADLINE, chain_told, a);
 }
 
-/* ---- from files, from the CA ----------------------------------------------------------------- */
+/* ---- from files, from the CA --------------------------------------------------------------------------- */
 
 static void run_load_given(void *data)
 {
@@ -238,7 +238,7 @@ static void take_ca(struct ra_attempt *a)
     load_given(a);
 }
 
-/* ---- from a backend: what the store holds ---------------------------------------------------- */
+/* ---- from a backend: what the store holds -------------------------------------------------------------- */
 
 static void decide(struct ra_attempt *a);
 static void take_lease(struct ra_attempt *a);
@@ -347,7 +347,7 @@ static void take_lease(struct ra_attempt *a)
     store_submit(a->parts.store, &a->request, lease_taken, a);
 }
 
-/* ---- start ----------------------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------------------------------------- */
 
 struct ra_attempt *ra_attempt_start(const struct ra_attempt_parts *parts, struct alias *alias,
                                     ra_installed *installed, ra_ended *ended, void *context)

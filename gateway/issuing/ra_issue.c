@@ -17,7 +17,7 @@
 #define RENEWAL_MARGIN                                                                                       \
     1000 /* ms; so that the renewal does not come a moment too early and find nothing to do */
 
-/* ---- from a backend: the draft --------------------------------------------------------------- */
+/* ---- from a backend: the draft ------------------------------------------------------------------------- */
 
 static void ask_backend(struct ra_attempt *a);
 static void keep_draft(struct ra_attempt *a, store_done *done);
@@ -146,7 +146,7 @@ static void keep_draft(struct ra_attempt *a, store_done *done)
         store_submit(a->parts.store, &a->request, done, a);
 }
 
-/* ---- from a backend: the answer -------------------------------------------------------------- */
+/* ---- from a backend: the answer ------------------------------------------------------------------------ */
 
 static void check_made(struct ra_attempt *a);
 
@@ -232,7 +232,7 @@ static void ask_backend(struct ra_attempt *a)
                  answered, a);
 }
 
-/* ---- from a backend: check, keep, install ---------------------------------------------------- */
+/* ---- from a backend: check, keep, install -------------------------------------------------------------- */
 
 static void run_check(void *data)
 {

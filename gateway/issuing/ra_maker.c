@@ -44,7 +44,7 @@ struct ra_maker {
     struct alias_directory *directory;
 };
 
-/* ---- waiters --------------------------------------------------------------------------------- */
+/* ---- waiters ------------------------------------------------------------------------------------------- */
 
 static bool ready(const struct ra_job *j)
 {
@@ -64,7 +64,7 @@ static void notify(struct ra_job *j, bool how)
     }
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------ */
+/* ---- jobs ---------------------------------------------------------------------------------------------- */
 
 static void on_rested(evutil_socket_t fd, short what, void *data);
 
@@ -200,7 +200,7 @@ static void on_kick(evutil_socket_t fd, short what, void *data)
     }
 }
 
-/* ---- the maker ------------------------------------------------------------------------------- */
+/* ---- the maker ----------------------------------------------------------------------------------------- */
 
 struct ra_maker *ra_maker_create(struct event_base *base, struct store *store, const struct keys *keys,
                                  struct pool *pool, const struct clock *clock, struct metrics *metrics)
@@ -273,7 +273,7 @@ void ra_maker_free(struct ra_maker *m)
     maker_settle(m);
 }
 
-/* ---- the obligation "ra.renew" --------------------------------------------------------------- */
+/* ---- the obligation "ra.renew" ------------------------------------------------------------------------- */
 
 struct renewal {
     struct obligations *obligations;
@@ -311,7 +311,7 @@ void ra_maker_serve(struct ra_maker *m, struct obligations *obligations, struct 
     obligations_handle(obligations, "ra.renew", on_due, m);
 }
 
-/* ---- settings -------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------------------ */
 
 static enum error_code check_backend(const struct alias_settings *s, struct backends *b, struct error *e)
 {

@@ -247,8 +247,7 @@ void metrics_observe(struct metrics *m, enum metric which, double seconds, const
     s->histogram->sum += seconds;
 }
 
-/* ---- the text form
- * ------------------------------------------------------------------------------------------ */
+/* ---- the text form ------------------------------------------------------------------------------------- */
 
 /* The shortest decimal that reads back as the same number. */
 static void write_number(struct buffer *out, double value)

@@ -138,7 +138,7 @@ bool block_put_text(struct setting_block *b, const char *path, const char *text)
     return true;
 }
 
-/* ---- reading by path ---------------------------------------------------------------------------------- */
+/* ---- reading by path ----------------------------------------------------------------------------------- */
 
 #define TEXTS                                                                                                \
     (1u << SETTING_TEXT | 1u << SETTING_PATH | 1u << SETTING_CHOICE | 1u << SETTING_REFERENCE |              \

@@ -50,7 +50,7 @@ static char *origin_text(const struct load *l, struct place at)
     return asprintf(&text, "%s:%" PRIu32 ":%" PRIu32, l->s->file, at.line, at.column) < 0 ? NULL : text;
 }
 
-/* ---- the gateway's own rows --------------------------------------------------------------------------- */
+/* ---- the gateway's own rows ---------------------------------------------------------------------------- */
 
 static bool put_below_state(struct gateway_settings *s, const char *path, const char *leaf)
 {

@@ -53,8 +53,7 @@ DEFINE_CLEANUP(EVP_MAC, EVP_MAC *, EVP_MAC_free)
 DEFINE_CLEANUP(EVP_MAC_CTX, EVP_MAC_CTX *, EVP_MAC_CTX_free)
 DEFINE_CLEANUP(keys, struct keys *, keys_free)
 
-/* ---- derivation
- * -------------------------------------------------------------------------------------------- */
+/* ---- derivation ---------------------------------------------------------------------------------------- */
 
 static bool derive(const uint8_t master[KEY_SIZE], const char *purpose, uint8_t *out, size_t len)
 {
@@ -103,8 +102,7 @@ static bool ring_derive(struct keys *keys, struct ring_key *k, const uint8_t mas
     return true;
 }
 
-/* ---- the file's form
- * --------------------------------------------------------------------------------------- */
+/* ---- the file's form ----------------------------------------------------------------------------------- */
 
 static bool id_valid(struct bytes id)
 {
@@ -207,8 +205,7 @@ void keys_free(struct keys *k)
     free(k);
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------------------ */
 
 static enum error_code file_trouble(struct error *e, const char *what, const char *path)
 {
@@ -316,8 +313,7 @@ const char *keys_check_value(const struct keys *k)
     return k->check;
 }
 
-/* ---- sealed values
- * ----------------------------------------------------------------------------------------- */
+/* ---- sealed values ------------------------------------------------------------------------------------- */
 
 static void put_field(struct buffer *b, struct bytes field)
 {
@@ -417,8 +413,7 @@ enum error_code keys_unseal(const struct keys *k, enum seal_kind kind, const cha
     return ERR_OK;
 }
 
-/* ---- challenges
- * -------------------------------------------------------------------------------------------- */
+/* ---- challenges ---------------------------------------------------------------------------------------- */
 
 enum error_code keys_challenge_hash(const struct keys *k, size_t index, const char *alias,
                                     struct bytes challenge, uint8_t out[CHALLENGE_HASH_SIZE])

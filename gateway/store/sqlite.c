@@ -15,8 +15,7 @@ static struct sqlite_store *of(const struct store *s)
     return (struct sqlite_store *)s; /* `base` is its first member */
 }
 
-/* ---- requests and answers
- * ---------------------------------------------------------------------------------- */
+/* ---- requests and answers ------------------------------------------------------------------------------ */
 
 static void deliver(struct letter *letter)
 {
@@ -72,8 +71,7 @@ static bool ready(const struct store *base, char *problem, size_t size)
     return healthy(&s->writer.health, problem, size) && healthy(&s->reader.health, problem, size);
 }
 
-/* ---- open and close
- * ---------------------------------------------------------------------------------------- */
+/* ---- open and close ------------------------------------------------------------------------------------ */
 
 /* Half-opened ones too. */
 static void destroy(struct sqlite_store *s)

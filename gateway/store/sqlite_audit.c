@@ -42,8 +42,7 @@ static void hash_row(struct sqlite_link *l, uint8_t hash[32], const struct audit
     memcpy(hash, fresh, 32);
 }
 
-/* ---- anchor and head
- * --------------------------------------------------------------------------------------- */
+/* ---- anchor and head ----------------------------------------------------------------------------------- */
 
 static void read_anchor(struct sqlite_link *l, int64_t *sequence, uint8_t hash[32])
 {
@@ -71,8 +70,7 @@ void sqlite_audit_load(struct sqlite_writer *w)
     query_end(&q);
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 void sqlite_audit_write(struct sqlite_writer *w, const struct audit_event *event)
 {
@@ -122,8 +120,7 @@ int64_t sqlite_audit_prune(struct sqlite_writer *w, int64_t until, int64_t limit
     return count;
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* Without an arena the texts are borrowed from the row. The hash is left to the caller. */
 static void read_row(struct query *row, struct arena *arena, struct audit_event *e)

@@ -6,8 +6,7 @@
 
 enum verdict { CREATE, ANSWERED };
 
-/* ---- what is there already
- * --------------------------------------------------------------------------------- */
+/* ---- what is there already ----------------------------------------------------------------------------- */
 
 static void take_over(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *t)
 {
@@ -43,8 +42,7 @@ static enum verdict look_at_newest(struct sqlite_writer *w, struct sqlite_call *
     return ANSWERED;
 }
 
-/* ---- the challenge
- * ----------------------------------------------------------------------------------------- */
+/* ---- the challenge ------------------------------------------------------------------------------------- */
 
 static bool unfinished(const struct sqlite_transaction *t)
 {
@@ -84,8 +82,7 @@ static bool challenge_good(const struct sqlite_writer *w, const struct sqlite_ch
     return r->uses_left + (given_back ? 1 : 0) > 0;
 }
 
-/* ---- the new generation
- * ------------------------------------------------------------------------------------ */
+/* ---- the new generation -------------------------------------------------------------------------------- */
 
 static void supersede(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *old)
 {

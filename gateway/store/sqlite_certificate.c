@@ -49,8 +49,7 @@ static struct query by_name(struct sqlite_link *l, const char *alias, const char
     return q;
 }
 
-/* ---- recorded with a transaction or an RA identity
- * --------------------------------------------------------- */
+/* ---- recorded with a transaction or an RA identity ----------------------------------------------------- */
 
 enum sqlite_presence sqlite_certificate_look(struct sqlite_writer *w,
                                              const struct certificate_record *certificate)
@@ -88,8 +87,7 @@ void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_re
     query_run(&q);
 }
 
-/* ---- operations
- * -------------------------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------------------------------------- */
 
 enum sqlite_progress sqlite_certificate_find(struct sqlite_reader *r, struct sqlite_call *c)
 {
@@ -158,8 +156,7 @@ enum sqlite_progress sqlite_certificate_list(struct sqlite_reader *r, struct sql
     return sqlite_list_page(r, c, &list);
 }
 
-/* ---- chains
- * ------------------------------------------------------------------------------------------------ */
+/* ---- chains -------------------------------------------------------------------------------------------- */
 
 struct bytes sqlite_chain_pack(struct sqlite_link *l, struct arena *arena, const struct bytes *chain,
                                size_t count)

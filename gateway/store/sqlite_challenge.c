@@ -81,8 +81,7 @@ void sqlite_challenge_release(struct sqlite_writer *w, const char *alias, const 
     save(w, &c);
 }
 
-/* ---- operations
- * -------------------------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------------------------------------- */
 
 static bool find_hash(struct sqlite_link *l, struct store_answer *answer, const char *alias,
                       const uint8_t *hash)

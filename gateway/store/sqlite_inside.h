@@ -40,8 +40,7 @@ struct sqlite_call {
     uint8_t hash[32];
 };
 
-/* ---- queue and threads
- * ------------------------------------------------------------------------------------- */
+/* ---- queue and threads --------------------------------------------------------------------------------- */
 
 struct sqlite_queue {
     pthread_mutex_t lock;
@@ -68,8 +67,7 @@ struct sqlite_health {
 void sqlite_health_broken(struct sqlite_health *h, const char *problem);
 void sqlite_health_good(struct sqlite_health *h);
 
-/* ---- the writer
- * -------------------------------------------------------------------------------------------- */
+/* ---- the writer ---------------------------------------------------------------------------------------- */
 
 /* The newest SQLITE_REMEMBERED operations that changed something, found by their ids (sqlite_memory.c). */
 #define SQLITE_REMEMBERED 65536
@@ -110,8 +108,7 @@ void sqlite_memory_add(struct sqlite_writer *w, struct sqlite_call *c);
  */
 bool sqlite_memory_recall(struct sqlite_writer *w, struct sqlite_call *c);
 
-/* ---- the reader
- * -------------------------------------------------------------------------------------------- */
+/* ---- the reader ---------------------------------------------------------------------------------------- */
 
 struct sqlite_reader {
     struct sqlite_store *store;
@@ -148,8 +145,7 @@ void sqlite_lock_drop(int lock);
 enum error_code sqlite_schema_apply(struct sqlite_link *l, const char *master_key_check, struct error *e);
 void sqlite_fact_put(struct sqlite_link *l, const char *name, struct bytes value);
 
-/* ---- operations
- * -------------------------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------------------------------------- */
 
 enum sqlite_progress { SQLITE_READ_DONE, SQLITE_READ_MORE };
 
@@ -180,8 +176,7 @@ sqlite_write_handler sqlite_audit_append;
 sqlite_read_handler sqlite_audit_list, sqlite_audit_verify;
 sqlite_write_handler sqlite_sweep, sqlite_sweep_again, sqlite_ping;
 
-/* ---- shared by handlers
- * ------------------------------------------------------------------------------------ */
+/* ---- shared by handlers -------------------------------------------------------------------------------- */
 
 /* Is a lease held now? Only by this open store: what a former process left is void. */
 bool sqlite_lease_held(const struct sqlite_writer *w, int64_t until, int64_t owner);

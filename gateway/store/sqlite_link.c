@@ -64,8 +64,7 @@ bool link_broken(const struct sqlite_link *l)
     return a && a->lasting;
 }
 
-/* ---- open and close
- * ---------------------------------------------------------------------------------------- */
+/* ---- open and close ------------------------------------------------------------------------------------ */
 
 static enum error_code refuse(struct sqlite_link *l, struct error *e)
 {
@@ -125,8 +124,7 @@ void link_close(struct sqlite_link *l)
     *l = (struct sqlite_link){0};
 }
 
-/* ---- hashes
- * ------------------------------------------------------------------------------------------------ */
+/* ---- hashes -------------------------------------------------------------------------------------------- */
 
 /* Most inputs are small; one update of a gathered input costs a fraction of many small ones. */
 #define GATHERED 1024
@@ -185,8 +183,7 @@ int64_t link_index_key(struct sqlite_link *l, const struct bytes *parts, size_t 
     return key;
 }
 
-/* ---- queries
- * ----------------------------------------------------------------------------------------------- */
+/* ---- queries ------------------------------------------------------------------------------------------- */
 
 struct query query_start(struct sqlite_link *l, enum statement statement)
 {

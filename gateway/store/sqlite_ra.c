@@ -1,8 +1,7 @@
 /* sqlite_ra.c: RA identities, and the leases on names under which they are made. */
 #include "store/sqlite_inside.h"
 
-/* ---- leases
- * ------------------------------------------------------------------------------------------------ */
+/* ---- leases -------------------------------------------------------------------------------------------- */
 
 struct lease {
     uint64_t claim;
@@ -80,8 +79,7 @@ void sqlite_lease_drop(struct sqlite_writer *w, struct sqlite_call *c)
     c->changed = true;
 }
 
-/* ---- identities
- * -------------------------------------------------------------------------------------------- */
+/* ---- identities ---------------------------------------------------------------------------------------- */
 
 void sqlite_ra_put(struct sqlite_writer *w, struct sqlite_call *c)
 {

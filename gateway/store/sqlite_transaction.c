@@ -2,8 +2,7 @@
 #include "store/sqlite_transaction.h"
 
 #include <string.h>
-/* ---- rows
- * -------------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 void sqlite_transaction_read(struct query *row, struct store_answer *answer, struct sqlite_transaction *out)
 {
@@ -120,8 +119,7 @@ void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transa
     query_run(&q);
 }
 
-/* ---- changes
- * ----------------------------------------------------------------------------------------------- */
+/* ---- changes ------------------------------------------------------------------------------------------- */
 
 void sqlite_transaction_lease(struct sqlite_writer *w, struct sqlite_transaction *t, int64_t lease)
 {
@@ -149,8 +147,7 @@ void sqlite_transaction_finish(struct sqlite_writer *w, struct sqlite_transactio
     sqlite_obligation_clear(w, r->key.alias, "transaction.expire", r->id);
 }
 
-/* ---- operations
- * -------------------------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------------------------------------- */
 
 enum sqlite_progress sqlite_transaction_recall(struct sqlite_reader *r, struct sqlite_call *c)
 {
@@ -275,8 +272,7 @@ void sqlite_transaction_advance(struct sqlite_writer *w, struct sqlite_call *c)
     }
 }
 
-/* ---- list
- * -------------------------------------------------------------------------------------------------- */
+/* ---- list ---------------------------------------------------------------------------------------------- */
 
 static bool match(struct sqlite_reader *r, struct query *row, const struct store_list_filter *f)
 {

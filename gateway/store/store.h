@@ -26,7 +26,7 @@ struct store;
 struct clock;
 struct event_base;
 
-/* ---- records ----------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------- */
 
 /* Stable states only; the transition table is in transaction/transaction.c. */
 enum transaction_state {
@@ -141,7 +141,7 @@ struct audit_event {
     const char *hash; /* SHA-256 over the previous row's hash and this row, hex */
 };
 
-/* ---- requests ---------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------------------ */
 
 enum store_operation {
     /* challenges */
@@ -345,7 +345,7 @@ struct store_answer {
 
 typedef void store_done(void *context, struct store_answer *answer);
 
-/* ---- calls ------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------------------- */
 
 /* What an implementation provides; `struct store` begins with a pointer to this. */
 struct store_type {

@@ -88,8 +88,7 @@ void obligations_start(struct obligations *o)
     arm(o->timer, 0);
 }
 
-/* ---- one row
- * ------------------------------------------------------------------------------------------------ */
+/* ---- one row ------------------------------------------------------------------------------------------- */
 
 static void duty_free(struct duty *d)
 {
@@ -186,8 +185,7 @@ void obligations_finish(struct obligations *o, const char *id, uint64_t claim, i
     finish(d, again_after);
 }
 
-/* ---- claiming
- * ----------------------------------------------------------------------------------------------- */
+/* ---- claiming ------------------------------------------------------------------------------------------ */
 
 static const struct handler *handler_of(const struct obligations *o, const char *kind)
 {
@@ -259,8 +257,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
     store_submit(o->store, &o->claim, claim_answered, o);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------------------------------------- */
 
 void obligations_stop(struct obligations *o)
 {

@@ -89,8 +89,7 @@ static void party_make(struct party *p)
     p->ra = issue(p->ca, p->ca_key, ra, p->ra_key);
 }
 
-/* ---- the library path
- * ---------------------------------------------------------------------------------------- */
+/* ---- the library path ---------------------------------------------------------------------------------- */
 
 static X509_REQ *open_request(const struct party *p, struct bytes der, X509 **signer)
 {
@@ -156,8 +155,7 @@ static void library_enrolment(const struct party *p, struct bytes der)
     seal_reply(p, issued, signer);
 }
 
-/* ---- the floor
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the floor ----------------------------------------------------------------------------------------- */
 
 struct floor_parts {
     uint8_t digest[32];
@@ -206,8 +204,7 @@ static void floor_enrolment(const struct party *p, struct floor_parts *f)
     raw_decrypt(p->ra_key, f);
 }
 
-/* ---- measuring
- * --------------------------------------------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {

@@ -28,8 +28,7 @@ static void must(bool holds, const char *what)
     abort();
 }
 
-/* ---- the store
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the store ----------------------------------------------------------------------------------------- */
 
 struct passage {
     struct flaky *flaky;
@@ -73,8 +72,7 @@ static void close_store(struct store *s)
 
 static const struct store_type flaky_type = {submit, ready, close_store};
 
-/* ---- the rest
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------------------ */
 
 static bool is_draining(void *context)
 {
@@ -208,8 +206,7 @@ void rig_give_ra(struct rig *r, const char *alias)
     alias_install_ra(alias_directory_find(r->directory, alias), ra_set_ref(&set));
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------------------ */
 
 static void exchange(struct client *c, struct reply *out, const char *method, const char *target,
                      const char *body)

@@ -93,7 +93,7 @@ void bench_close(struct bench *b)
     rmdir(b->folder);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------ */
+/* ---- asking -------------------------------------------------------------------------------------------- */
 
 static void keep(void *place, struct store_answer *answer)
 {
@@ -130,7 +130,7 @@ void bench_tally(void *context, struct store_answer *answer)
     store_answer_free(answer);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------------------ */
 
 const char *bench_id(const char *kind, int n)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- certificates and RA identities ------------------------------------------------------------------ */
+/* ---- certificates and RA identities -------------------------------------------------------------------- */
 
 static struct store_request lease(enum store_operation operation, uint64_t claim)
 {
@@ -157,7 +157,7 @@ TEST(certificates_are_revoked_once_and_listed_by_state)
     bench_close(&b);
 }
 
-/* ---- obligations ------------------------------------------------------------------------------------- */
+/* ---- obligations --------------------------------------------------------------------------------------- */
 
 static struct store_request claim_due(void)
 {
@@ -299,7 +299,7 @@ TEST(the_end_of_a_transaction_clears_its_obligations)
     bench_close(&b);
 }
 
-/* ---- audit and retention ----------------------------------------------------------------------------- */
+/* ---- audit and retention ------------------------------------------------------------------------------- */
 
 static void append(struct bench *b, int count)
 {
