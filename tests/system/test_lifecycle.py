@@ -91,7 +91,8 @@ def test_sighup_changes_an_alias(gateways):
     eventually(lambda: b"SHA-256" not in gateway.get("demo", "GetCACaps").body, "the new capabilities")
     assert gateway.ra() == before, "a reload made a new RA identity"
     gateway.refused(gateway.request("demo", digest="sha256"), scepmsg.BAD_ALG)
-    gateway.enrol("demo", digest="sha512")
+    identity = identities.Identity()
+    gateway.enrol("demo", identity=identity, csr=identities.csr(identity.key, digest="sha512"), digest="sha512")
 
 
 @pytest.mark.parametrize("text", ["aliases: [", "", "state: /nowhere\nlisten: ['999.1.1.1:x']\n", "alaises: {}\n"])
@@ -157,10 +158,10 @@ def test_address_in_use(gateway, gateways):
     ({"backends": {"ca": {"type": "nonesuch"}}}, "nonesuch"),
     ({"aliases": {"demo": {"backend": "missing", "challenge": {"type": "none"}}}}, "missing"),
     ({"aliases": {"demo": {"backend": "ca"}}}, "challenge.type"),
-    ({"admin": {"listen": ["0.0.0.0:1"]}}, "loopback"),
+    ({"admin": {"listen": ["0.0.0.0:1"]}}, "127.0.0.1:PORT"),
 ])
 def test_bad_settings_are_named(gateways, change, expected):
-    gateway = gateways({"demo": OPEN}, **change)
+    gateway = gateways(change.get("aliases", {"demo": OPEN}), **{name: value for name, value in change.items() if name != "aliases"})
     gateway.write_settings()
     checked = gateway.tool("check", "--config", str(gateway.settings_file), check=False)
     assert checked.returncode != 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -17,8 +18,9 @@ OPEN = {"backend": "ca", "challenge": {"type": "none"}}
 
 
 def certificates(path):
-    return [certificate.public_bytes(serialization.Encoding.DER)
-            for certificate in x509.load_pem_x509_certificates(path.read_bytes())]
+    """Of a PEM file, DER each."""
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", path.read_bytes(), re.DOTALL)
+    return [x509.load_pem_x509_certificate(text).public_bytes(serialization.Encoding.DER) for text in found]
 
 
 # ---- demo ------------------------------------------------------------------------------------------------
