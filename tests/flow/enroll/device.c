@@ -101,6 +101,16 @@ static void send_post(struct call *c, const char *alias)
     client_send_bytes(&c->client, buffer_bytes(&c->der));
 }
 
+/* As PAN-OS posts it. */
+static void become_text(struct buffer *der)
+{
+    CLEANUP(buffer) struct buffer text;
+    buffer_init(&text, 2 * MESSAGE_MAX);
+    codec_base64(&text, buffer_bytes(der));
+    buffer_reset(der);
+    buffer_append(der, text.data, text.len);
+}
+
 static void send_get(struct call *c, const char *alias)
 {
     CLEANUP(buffer) struct buffer text;
@@ -124,6 +134,8 @@ void call_start(struct call *c, struct gateway *g, const struct wish *w)
     else
         make_message(c, w);
     client_connect(&c->client, g->base, g->port);
+    if (w->text)
+        become_text(&c->der);
     if (w->get)
         send_get(c, w->alias ? w->alias : "demo");
     else

@@ -20,6 +20,7 @@ struct wish {
     X509 *signer;         /* NULL: self-signed, of `key` */
     EVP_PKEY *signer_key; /* with `signer` */
     bool get;             /* by GET with base64 */
+    bool text;            /* by POST of base64 */
     bool spoil;           /* one octet of the signature is another */
     struct bytes body;    /* instead of a message */
 };

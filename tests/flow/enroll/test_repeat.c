@@ -65,6 +65,30 @@ TEST(a_request_by_get_gets_its_certificate)
     end();
 }
 
+TEST(a_request_posted_as_base64_gets_its_certificate)
+{
+    gateway_open(&g, &(struct gateway_wish){0});
+    device_ask(&g, &(struct wish){.challenge = gateway_challenge(&g), .text = true}, &a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    end();
+}
+
+TEST(a_local_ca_issues_as_well)
+{
+    gateway_open(&g, &(struct gateway_wish){
+                         .aliases = "\n  own: {backend: authority, challenge: {type: static, secret: "
+                                    "{value: a-shared-password-of-some-length}}}"});
+    struct wish w = {
+        .alias = "own", .challenge = "a-shared-password-of-some-length", .sans = "DNS:device.example"};
+    device_ask(&g, &w, &a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    device_ask(&g, &w, &b);
+    CHECK(answer_is(&b, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_TEXT(b.serial, a.serial);
+    CHECK_INT(gateway_certificates(&g), 1);
+    end();
+}
+
 TEST(a_retransmission_gets_the_same_certificate_in_a_fresh_reply)
 {
     gateway_open(&g, &(struct gateway_wish){0});
@@ -239,6 +263,25 @@ TEST(with_supersede_another_csr_ends_the_unfinished_one)
     answer_free(&a);
     device_ask(&g, &(struct wish){.challenge = challenge, .cn = "device3", .transaction = "t3"}, &a);
     CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE)); /* the use of the first came back */
+    end();
+}
+
+/* The backend works on when its transaction was superseded: what it issues then is nobody's. */
+TEST(a_superseded_submission_delivers_nothing)
+{
+    gateway_open(&g, &(struct gateway_wish){.alias = "transaction: {supersede: true}"});
+    size_t one = 1;
+    scripted_next((struct script){.held = true});
+    call_start(&first, &g, &(struct wish){.challenge = gateway_challenge(&g)});
+    CHECK(gateway_wait(&g, backend_holds, &one));
+    device_ask(&g, &(struct wish){.challenge = gateway_challenge(&g), .cn = "device2"}, &b);
+    CHECK(answer_is(&b, SCEP_SUCCESS, FAIL_NONE));
+    scripted_release();
+    call_finish(&first, &a);
+    CHECK(answer_is(&a, SCEP_FAILURE, FAIL_BAD_REQUEST));
+    CHECK_INT(gateway_certificates(&g), 1);
+    CHECK_INT(gateway_audited(&g, "certificate.issued", NULL), 1);
+    CHECK(gateway_leaks(&g, "submission.unrecorded")); /* the log tells the operator of the other one */
     end();
 }
 

@@ -1,0 +1,366 @@
+/* test_store.c: a store that loses answers, refuses, or dies between two operations. One request stays one
+ * certificate. */
+#include <string.h>
+
+#include "flow/enroll/device.h"
+#include "flow/enroll/scripted.h"
+#include "support/runner.h"
+
+#define LEASE_OVER  (3600 * 1000)
+#define SHORT_WAIT  "wait: 300ms"
+#define SHORT_LEASE "wait: 100ms, backend_deadline: 500ms, lease: 1s"
+
+static struct gateway g;
+static struct answer a, b;
+static struct wish w;
+
+static void begin(const struct gateway_wish *wish)
+{
+    gateway_open(&g, wish);
+    w = (struct wish){.challenge = gateway_challenge(&g)};
+}
+
+static void end(void)
+{
+    answer_free(&a);
+    answer_free(&b);
+    a = b = (struct answer){0};
+    gateway_close(&g);
+}
+
+static void ask(struct answer *into)
+{
+    answer_free(into);
+    device_ask(&g, &w, into);
+}
+
+static bool is_issued(void *context)
+{
+    (void)context;
+    return gateway_state(&g) == TRANSACTION_ISSUED;
+}
+
+static bool one_certificate(void)
+{
+    return answer_is(&a, SCEP_SUCCESS, FAIL_NONE) && gateway_certificates(&g) == 1 &&
+           gateway_transactions(&g) == 1 && gateway_audited(&g, "certificate.issued", NULL) == 1 &&
+           gateway_audited(&g, "request.accepted", NULL) == 1;
+}
+
+/* ---- lost answers ----------------------------------------------------------------------------------------
+ */
+
+static void lose(enum store_operation operation, enum fault fault)
+{
+    begin(&(struct gateway_wish){0});
+    faulty_rule(&g.store, operation, fault, 3);
+    ask(&a);
+}
+
+TEST(begin_is_repeated_under_its_id_when_it_was_done)
+{
+    lose(STORE_TRANSACTION_BEGIN, FAULT_LOST_DONE);
+    CHECK(one_certificate());
+    CHECK_INT(g.store.asked[STORE_TRANSACTION_BEGIN], 4);
+    CHECK_INT(g.store.other_ids[STORE_TRANSACTION_BEGIN], 0);
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    CHECK_INT(gateway_uses_left(&g), 0);
+    end();
+}
+
+TEST(begin_is_repeated_under_its_id_when_it_was_not_done)
+{
+    lose(STORE_TRANSACTION_BEGIN, FAULT_LOST_NOT_DONE);
+    CHECK(one_certificate());
+    CHECK_INT(g.store.other_ids[STORE_TRANSACTION_BEGIN], 0);
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    end();
+}
+
+TEST(the_record_is_repeated_under_its_id_when_it_was_done)
+{
+    lose(STORE_TRANSACTION_ADVANCE, FAULT_LOST_DONE);
+    CHECK(one_certificate());
+    CHECK_INT(g.store.other_ids[STORE_TRANSACTION_ADVANCE], 0);
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    end();
+}
+
+TEST(the_record_is_repeated_under_its_id_when_it_was_not_done)
+{
+    lose(STORE_TRANSACTION_ADVANCE, FAULT_LOST_NOT_DONE);
+    CHECK(one_certificate());
+    CHECK_INT(g.store.other_ids[STORE_TRANSACTION_ADVANCE], 0);
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    end();
+}
+
+TEST(a_store_that_is_away_for_a_moment_is_waited_for)
+{
+    lose(STORE_TRANSACTION_RECALL, FAULT_UNAVAILABLE);
+    CHECK(one_certificate());
+    end();
+}
+
+TEST(a_claim_is_repeated_under_its_id)
+{
+    begin(&(struct gateway_wish){0});
+    scripted_offers(0, true, false);
+    scripted_next((struct script){.verdict = BACKEND_PENDING, .cookie = "c", .delay = 1000});
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    gateway_step(&g, 60000);
+    faulty_rule(&g.store, STORE_TRANSACTION_CLAIM, FAULT_LOST_DONE, 2);
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_INT(g.store.asked[STORE_TRANSACTION_CLAIM], 3);
+    CHECK_INT(scripted.calls[SCRIPTED_POLL], 1);
+    end();
+}
+
+/* ---- away ------------------------------------------------------------------------------------------------
+ */
+
+static void away(enum store_operation operation)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_WAIT});
+    faulty_rule(&g.store, operation, FAULT_UNAVAILABLE, 1000);
+    ask(&a);
+    faulty_rule(&g.store, operation, FAULT_NONE, 0);
+}
+
+static bool refused_and_untouched(void)
+{
+    return answer_is_http(&a, 503) && strstr(a.http.head, "\r\nRetry-After: 5\r\n") &&
+           gateway_transactions(&g) == 0 && gateway_uses_left(&g) == 1 && gateway_certificates(&g) == 0 &&
+           scripted.calls[SCRIPTED_ENROLL] == 0 && gateway_audited(&g, "request.accepted", NULL) == 0;
+}
+
+static bool served_again(void)
+{
+    ask(&a);
+    return one_certificate();
+}
+
+TEST(a_store_that_cannot_recall_gives_503)
+{
+    away(STORE_TRANSACTION_RECALL);
+    CHECK(refused_and_untouched());
+    CHECK(served_again());
+    end();
+}
+
+TEST(a_store_that_cannot_find_challenges_gives_503)
+{
+    away(STORE_CHALLENGE_FIND);
+    CHECK(refused_and_untouched());
+    CHECK(served_again());
+    end();
+}
+
+TEST(a_store_that_cannot_begin_gives_503)
+{
+    away(STORE_TRANSACTION_BEGIN);
+    CHECK(refused_and_untouched());
+    CHECK(served_again());
+    end();
+}
+
+TEST(a_store_that_is_not_ready_gives_503_at_once)
+{
+    begin(&(struct gateway_wish){0});
+    g.store.not_ready = true;
+    ask(&a);
+    CHECK(refused_and_untouched());
+    CHECK_INT(g.store.asked[STORE_TRANSACTION_RECALL], 0);
+    g.store.not_ready = false;
+    CHECK(served_again());
+    end();
+}
+
+/* Nothing is promised while it is not known whether the record was made. */
+TEST(an_outcome_that_cannot_be_recorded_is_pending)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    scripted_offers(BACKEND_SAFE_TO_REPEAT, false, false);
+    faulty_rule(&g.store, STORE_TRANSACTION_ADVANCE, FAULT_LOST_NOT_DONE, 1000);
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    CHECK(gateway_settle(&g));
+    CHECK_INT(gateway_state(&g), TRANSACTION_RECEIVED);
+    CHECK_INT(gateway_certificates(&g), 0);
+    end();
+}
+
+/* ---- orphans ---------------------------------------------------------------------------------------------
+ */
+
+/* A transaction that was begun, and whose result never reached the store. */
+static void leave_an_orphan(void)
+{
+    obligations_stop(g.obligations); /* or it would be taken up here when its lease is over */
+    faulty_rule(&g.store, STORE_TRANSACTION_ADVANCE, FAULT_LOST_NOT_DONE, 1000);
+    ask(&a);
+    (void)gateway_settle(&g);
+}
+
+TEST(an_orphan_is_finished_after_a_restart_without_its_client)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    scripted_offers(BACKEND_SAFE_TO_REPEAT, false, false);
+    leave_an_orphan();
+    struct scripted before = scripted;
+    CHECK_INT(gateway_state(&g), TRANSACTION_RECEIVED);
+    gateway_stop(&g);
+    gateway_start(&g);
+    gateway_step(&g, LEASE_OVER);
+    CHECK(gateway_wait(&g, is_issued, NULL));
+    CHECK_TEXT(scripted.transaction, before.transaction);
+    CHECK(!memcmp(scripted.plan, before.plan, sizeof before.plan));
+    CHECK_INT(scripted.prepared, 1);
+    ask(&a);
+    CHECK(one_certificate());
+    end();
+}
+
+TEST(an_orphan_is_taken_up_by_its_client)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    scripted_offers(BACKEND_SAFE_TO_REPEAT, false, false);
+    leave_an_orphan();
+    gateway_stop(&g);
+    gateway_start(&g);
+    ask(&a);
+    CHECK(gateway_wait(&g, is_issued, NULL));
+    ask(&a);
+    CHECK(one_certificate());
+    CHECK_INT(scripted.prepared, 1);
+    end();
+}
+
+TEST(a_poll_takes_up_an_orphan_with_the_stored_request)
+{
+    begin(&(struct gateway_wish){.enroll = "wait: 3s, backend_deadline: 500ms, lease: 1s"});
+    scripted_offers(BACKEND_SAFE_TO_REPEAT, false, false);
+    leave_an_orphan();
+    gateway_stop(&g);
+    gateway_start(&g);
+    device_ask(&g, &(struct wish){.type = SCEP_CERT_POLL}, &b);
+    CHECK(gateway_wait(&g, is_issued, NULL));
+    ask(&a);
+    CHECK(one_certificate());
+    end();
+}
+
+TEST(an_orphan_is_not_submitted_again_where_that_is_not_safe)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    scripted_offers(0, false, true);
+    leave_an_orphan();
+    gateway_stop(&g);
+    gateway_start(&g);
+    gateway_step(&g, LEASE_OVER);
+    CHECK(gateway_wait(&g, is_issued, NULL));
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    CHECK_INT(scripted.calls[SCRIPTED_LOOK_UP], 1);
+    ask(&a);
+    CHECK(one_certificate());
+    end();
+}
+
+static bool needs_attention(void *context)
+{
+    (void)context;
+    return gateway_state(&g) == TRANSACTION_ATTENTION;
+}
+
+TEST(an_orphan_that_nobody_can_look_up_needs_attention)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    leave_an_orphan();
+    gateway_stop(&g);
+    gateway_start(&g);
+    gateway_step(&g, LEASE_OVER);
+    CHECK(gateway_wait(&g, needs_attention, NULL));
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    CHECK_INT(gateway_audited(&g, "request.attention", NULL), 1);
+    end();
+}
+
+/* The backend was away, is asked again, and the gateway dies before the answer is recorded. */
+TEST(a_second_submission_that_is_lost_is_not_made_a_third_time)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    scripted_offers(0, false, true);
+    scripted_next((struct script){.verdict = BACKEND_UNAVAILABLE, .delay = 1000, .reason = "away"});
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    CHECK(gateway_settle(&g));
+    gateway_step(&g, LEASE_OVER);
+    scripted_next((struct script){.held = true});
+    struct call c;
+    call_start(&c, &g, &w);
+    while (!scripted_held())
+        client_turn(g.base, 1);
+    faulty_rule(&g.store, STORE_TRANSACTION_ADVANCE, FAULT_LOST_NOT_DONE, 1000);
+    scripted_release();
+    answer_free(&a);
+    call_finish(&c, &a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    CHECK(gateway_settle(&g));
+    gateway_stop(&g);
+    gateway_start(&g);
+    gateway_step(&g, LEASE_OVER);
+    ask(&a);
+    CHECK(gateway_wait(&g, is_issued, NULL));
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 2);
+    CHECK_INT(scripted.calls[SCRIPTED_LOOK_UP], 1);
+    end();
+}
+
+/* ---- what the store keeps --------------------------------------------------------------------------------
+ */
+
+TEST(a_finished_certificate_survives_a_restart)
+{
+    begin(&(struct gateway_wish){0});
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    gateway_stop(&g);
+    gateway_start(&g);
+    ask(&b);
+    CHECK(answer_is(&b, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_TEXT(b.serial, a.serial);
+    CHECK_INT(scripted.calls[SCRIPTED_ENROLL], 1);
+    end();
+}
+
+TEST(a_challenge_is_never_kept_in_clear)
+{
+    begin(&(struct gateway_wish){0});
+    scripted_offers(0, true, false);
+    char finished[64], pending[64], guess[] = "canary-of-a-guess";
+    snprintf(finished, sizeof finished, "%s", w.challenge);
+    ask(&a);
+    snprintf(pending, sizeof pending, "%s", gateway_challenge(&g));
+    scripted_next((struct script){.verdict = BACKEND_PENDING, .cookie = "canary-cookie", .delay = 60000});
+    w = (struct wish){.challenge = pending, .cn = "canary-subject", .transaction = "t2", .key = 1};
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    w = (struct wish){.challenge = guess, .transaction = "t3", .key = 2};
+    ask(&a);
+    CHECK(gateway_settle(&g));
+    for (int stopped = 0; stopped < 2; stopped++) {
+        CHECK(!gateway_leaks(&g, finished));
+        CHECK(!gateway_leaks(&g, pending));
+        CHECK(!gateway_leaks(&g, guess));
+        CHECK(gateway_leaks(&g, "canary-subject")); /* the search would find it */
+        gateway_stop(&g);
+        if (!stopped)
+            gateway_start(&g);
+    }
+    gateway_start(&g);
+    end();
+}
+
+RUNNER_MAIN()
