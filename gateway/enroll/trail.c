@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "enroll/persist.h"
 
-#define PATIENCE 30000 /* ms that a row is offered to a store that is away */
+#define PATIENCE   30000 /* ms that a row is offered to a store that is away */
+#define TRAILS_MAX 4096  /* rows on their way at once: strangers make them, so their number has a bound */
 
 struct trail {
     struct enroll *service;
@@ -23,15 +24,18 @@ static void trail_free(struct trail *t)
     free(t);
 }
 
+static void log_lost(const struct audit_event *row, const char *why)
+{
+    struct log_scope scope = {.alias = row->alias, .tenant = row->tenant, .client = row->client};
+    log_line(LOG_LEVEL_ERROR, &scope, "audit.lost", "the store did not take the audit event %s %s: %s",
+             row->event, row->details, why);
+}
+
 static void trail_written(void *context, struct store_answer *answer)
 {
     struct trail *t = context;
-    if (answer->outcome != STORE_OK) {
-        const struct audit_event *row = &t->request.events[0];
-        struct log_scope scope = {.alias = row->alias, .tenant = row->tenant, .client = row->client};
-        log_line(LOG_LEVEL_ERROR, &scope, "audit.lost", "the store did not take the audit event %s %s: %s",
-                 row->event, row->details, answer->reason);
-    }
+    if (answer->outcome != STORE_OK)
+        log_lost(&t->request.events[0], answer->reason);
     store_answer_free(answer);
     t->service->trails--;
     trail_free(t);
@@ -58,25 +62,34 @@ static struct trail *trail_create(struct enroll *service)
     return t;
 }
 
+/* False when out of memory. */
+static bool copy_row(struct trail *t, const struct audit_event *from)
+{
+    struct audit_event *row = &t->request.events[0];
+    *row = *from; /* the event's name is static */
+    row->alias = arena_text(t->texts, from->alias);
+    row->tenant = arena_text(t->texts, from->tenant);
+    row->transaction = arena_text(t->texts, from->transaction);
+    row->client = arena_text(t->texts, from->client);
+    row->details = arena_text(t->texts, from->details);
+    t->request.event_count = 1;
+    return row->alias && row->tenant && row->transaction && row->client && row->details;
+}
+
 void trail_append(struct enroll *service, enum audit_code code, const struct alias *alias,
                   const char *transaction, const char *client, struct audit_details *details)
 {
-    struct trail *t = trail_create(service);
-    if (t) {
-        const char *name = alias ? alias->settings->name : "";
-        const char *tenant = alias ? alias->settings->tenant : "";
-        t->request.events[0] = audit_event(code, arena_text(t->texts, name), arena_text(t->texts, tenant),
-                                           arena_text(t->texts, transaction), arena_text(t->texts, client),
-                                           arena_text(t->texts, audit_details_text(details)));
-        t->request.event_count = 1;
-        const struct audit_event *row = &t->request.events[0];
-        if (row->alias && row->tenant && row->transaction && row->client && row->details) {
-            service->trails++;
-            persist_start(&t->persist);
-            t = NULL;
-        }
+    struct audit_event row =
+        audit_event(code, alias ? alias->settings->name : "", alias ? alias->settings->tenant : "",
+                    transaction, client, audit_details_text(details));
+    struct trail *t = service->trails < TRAILS_MAX ? trail_create(service) : NULL;
+    if (t && copy_row(t, &row)) {
+        service->trails++;
+        persist_start(&t->persist);
+    } else {
+        log_lost(&row, t ? "out of memory" : "too many are on their way");
+        if (t)
+            trail_free(t);
     }
-    if (t)
-        trail_free(t);
     audit_details_free(details);
 }

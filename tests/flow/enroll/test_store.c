@@ -2,6 +2,7 @@
  * certificate. */
 #include <string.h>
 
+#include "enroll/trail.h"
 #include "flow/enroll/device.h"
 #include "flow/enroll/scripted.h"
 #include "support/runner.h"
@@ -189,6 +190,32 @@ TEST(an_outcome_that_cannot_be_recorded_is_pending)
     CHECK(gateway_settle(&g));
     CHECK_INT(gateway_state(&g), TRANSACTION_RECEIVED);
     CHECK_INT(gateway_certificates(&g), 0);
+    end();
+}
+
+/* A row of the audit trail is offered again; strangers cannot pile them up. */
+TEST(audit_rows_wait_for_the_store_and_have_a_bound)
+{
+    begin(&(struct gateway_wish){0});
+    faulty_rule(&g.store, STORE_AUDIT_APPEND, FAULT_LOST_DONE, 2);
+    ask(&a);
+    w.challenge = "a guess";
+    w.transaction = "t2";
+    ask(&a);
+    CHECK_INT(gateway_audited(&g, "challenge.refused", NULL), 1);
+    CHECK_INT(g.store.asked[STORE_AUDIT_APPEND], 3);
+    CHECK(!gateway_leaks(&g, "audit.lost"));
+    faulty_rule(&g.store, STORE_AUDIT_APPEND, FAULT_HELD, 5000);
+    for (int i = 0; i < 4097; i++) {
+        struct audit_details details;
+        audit_details_init(&details);
+        trail_append(g.enroll, AUDIT_MESSAGE_REFUSED, NULL, "", "a stranger", &details);
+    }
+    CHECK_INT(faulty_held(&g.store), 4096);
+    CHECK(gateway_leaks(&g, "audit.lost"));
+    while (faulty_held(&g.store))
+        faulty_release(&g.store);
+    faulty_rule(&g.store, STORE_AUDIT_APPEND, FAULT_NONE, 0);
     end();
 }
 
