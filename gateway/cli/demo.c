@@ -156,7 +156,8 @@ static void print_commands(const struct demo *d, const char *url, const char *ch
            "  %s enroll %s --ca-sha256 \"$CA\" \\\n"
            "      --challenge %s --subject CN=device-1 --out device-1\n",
            d->self, url, challenge);
-    printf("\nwith strongSwan (package strongswan-pki):\n\n"
+    printf("\nwith strongSwan (packages strongswan-pki libstrongswan-extra-plugins "
+           "libstrongswan-standard-plugins):\n\n"
            "  pki --scepca --url %s --caout ca.pem --raout ra.pem --force\n"
            "  pki --gen --type rsa --size 2048 --outform pem > key.pem\n"
            "  pki --scep --url %s --in key.pem --dn CN=device-1 --password %s \\\n"
