@@ -118,6 +118,7 @@ enum step_result step_open(struct enrolment *e)
         .rsa_max_bits = a->policy.rsa_max_bits,
         .recipients = o->ra->identities,
         .recipient_count = o->ra->count,
+        .types = SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL),
     };
     enum error_code code = pool_submit(e->alias->lane, (struct job){open_run, open_done, o});
     if (code != ERR_OK)
@@ -167,9 +168,6 @@ enum step_result step_admit(struct enrolment *e)
     note_obsolete(e, m);
     if (m->type == SCEP_CERT_POLL)
         return STEP_NEXT;
-    if (m->type != SCEP_PKCS_REQ)
-        return enrolment_fail(e, ERR_MESSAGE_TYPE, "%s (%d) is not served here",
-                              scep_message_type_name(m->type), m->type);
     if (memcmp(m->signer_spki_sha256, m->csr->spki_sha256, sizeof m->csr->spki_sha256) != 0 &&
         !e->opening.proxy)
         return enrolment_fail(

@@ -17,6 +17,11 @@ enum scep_message_type { /* section 3.2.1.2 */
     SCEP_GET_CRL = 22,
 };
 
+#define SCEP_TYPE(type) (1u << (type)) /* for sets of them */
+#define SCEP_TYPES_OF_REQUESTS                                                                               \
+    (SCEP_TYPE(SCEP_RENEWAL_REQ) | SCEP_TYPE(SCEP_UPDATE_REQ) | SCEP_TYPE(SCEP_PKCS_REQ) |                   \
+     SCEP_TYPE(SCEP_CERT_POLL) | SCEP_TYPE(SCEP_GET_CERT) | SCEP_TYPE(SCEP_GET_CRL))
+
 enum scep_pki_status { SCEP_SUCCESS = 0, SCEP_FAILURE = 2, SCEP_PENDING = 3 }; /* section 3.2.1.3 */
 
 /* Bits, so that an alias' allow-list is one word. DES and MD5 exist only for compat.obsolete_algorithms. */

@@ -191,6 +191,9 @@ static enum error_code read_type(struct opening *o, struct error *e)
     if (type < SCEP_RENEWAL_REQ || type > SCEP_GET_CRL)
         return error_set(e, ERR_MESSAGE_TYPE, "messageType %d (%s) is no request", type,
                          scep_message_type_name(type));
+    if (!(o->rules->types & SCEP_TYPE(type)))
+        return error_set(e, ERR_MESSAGE_TYPE, "%s (%d) is not served here", scep_message_type_name(type),
+                         type);
     return ERR_OK;
 }
 
@@ -264,19 +267,17 @@ static enum error_code read_csr(struct opening *o, struct bytes payload, struct 
     return ERR_OK;
 }
 
-/* CertPoll: issuer and subject; GetCert and GetCRL: issuer and serial number (RFC 8894 sections 3.3.3
- * to 3.3.5). */
+/* GetCert and GetCRL: issuer and serial number (RFC 8894 sections 3.3.4 and 3.3.5). */
 static enum error_code read_names(struct opening *o, struct bytes payload, struct error *e)
 {
-    struct ber outer, issuer, second;
-    bool poll = o->message.type == SCEP_CERT_POLL;
+    struct ber outer, issuer, serial;
     size_t length;
     if (ber_check(payload, &length, e) || !ber_take(&payload, BER_SEQUENCE, &outer) || payload.len > 0 ||
-        !ber_take(&outer.content, BER_SEQUENCE, &issuer) ||
-        !ber_take(&outer.content, poll ? BER_SEQUENCE : BER_INTEGER, &second) || outer.content.len > 0)
-        return unreadable(e, poll ? "no IssuerAndSubject inside" : "no IssuerAndSerialNumber inside");
+        !ber_take(&outer.content, BER_SEQUENCE, &issuer) || !ber_take(&outer.content, BER_INTEGER, &serial) ||
+        outer.content.len > 0)
+        return unreadable(e, "no IssuerAndSerialNumber inside");
     o->message.issuer_der = issuer.whole;
-    *(poll ? &o->message.subject_der : &o->message.serial) = poll ? second.whole : second.content;
+    o->message.serial = serial.content;
     return ERR_OK;
 }
 
@@ -298,6 +299,8 @@ static struct bytes payload_of(const struct decrypted *d)
 
 static enum error_code open_envelope(struct opening *o, struct error *e)
 {
+    if (o->message.type == SCEP_CERT_POLL)
+        return ERR_OK; /* open.h says why */
     struct decrypted *d = &o->decrypted;
     const struct scep_recipient *recipient = &o->rules->recipients[o->message.recipient];
     enum error_code code = enveloped_decrypt(d, &o->envelope, recipient->key, e);
@@ -334,7 +337,7 @@ static void forget_payload(struct opening *o)
 {
     struct scep_message *m = &o->message;
     csr_free(TAKE(m->csr));
-    m->issuer_der = m->subject_der = m->serial = (struct bytes){0};
+    m->issuer_der = m->serial = (struct bytes){0};
 }
 
 enum error_code scep_open(struct scep_message **out, struct bytes message, const struct scep_rules *rules,

@@ -14,6 +14,7 @@ static const struct scep_rules rules = {
     .recipients = &recipient,
     .recipient_count = 1,
     .ec_signers = true,
+    .types = SCEP_TYPES_OF_REQUESTS,
 };
 
 static FILE *data_file(const char *path)

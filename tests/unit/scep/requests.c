@@ -32,7 +32,8 @@ void requests_start(void)
     f.recipients[0] = (struct scep_recipient){f.ra, f.ra_key};
     f.recipients[1] = (struct scep_recipient){f.old_ra, f.ra_key};
     f.rules =
-        (struct scep_rules){SCEP_CIPHERS_DEFAULT, SCEP_DIGESTS_DEFAULT, 2048, 8192, f.recipients, 2, false};
+        (struct scep_rules){SCEP_CIPHERS_DEFAULT,  SCEP_DIGESTS_DEFAULT, 2048, 8192, f.recipients, 2, false,
+                            SCEP_TYPES_OF_REQUESTS};
     f.csr.key = f.device_key;
     f.envelope.recipient = f.ra;
     f.message.signer = f.device;

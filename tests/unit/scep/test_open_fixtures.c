@@ -30,7 +30,8 @@ static void setup(void)
     f.recipient = (struct scep_recipient){PEM_read_X509(file, NULL, NULL, NULL), identity_key("ra-rsa")};
     fclose(file);
     f.rules =
-        (struct scep_rules){SCEP_CIPHERS_DEFAULT, SCEP_DIGESTS_DEFAULT, 2048, 4096, &f.recipient, 1, false};
+        (struct scep_rules){SCEP_CIPHERS_DEFAULT,  SCEP_DIGESTS_DEFAULT, 2048, 4096, &f.recipient, 1, false,
+                            SCEP_TYPES_OF_REQUESTS};
 }
 
 static void teardown(void)
@@ -124,11 +125,10 @@ Test(fixtures, queries)
 {
     open_fixture("poll");
     cr_assert_eq(f.opened->type, SCEP_CERT_POLL);
-    cr_assert_gt(f.opened->issuer_der.len, 0);
-    cr_assert_gt(f.opened->subject_der.len, 0);
     static const uint8_t serial[] = {0x12, 0x34, 0x56, 0x78, 0x90};
     open_fixture("get-cert");
     cr_assert_eq(f.opened->type, SCEP_GET_CERT);
+    cr_assert_gt(f.opened->issuer_der.len, 0);
     cr_assert(bytes_equal(f.opened->serial, bytes_of(serial, sizeof serial)));
     open_fixture("get-crl");
     cr_assert_eq(f.opened->type, SCEP_GET_CRL);

@@ -250,14 +250,11 @@ Test(stage_two, payloads_that_do_not_fit_the_type)
         const char *type;
         struct bytes payload;
     } rows[] = {
-        {"20", serial},
         {"21", names},
         {"22", names},
         {"17", serial},
         {"18", names},
-        {"20", made_csr(&f.csr)},
         {"21", made_csr(&f.csr)},
-        {"20", DER(0x30, der_common_name("CA"), der_common_name("device"), der_integer(1))},
         {"21", DER(0x30, der_common_name("CA"))},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
