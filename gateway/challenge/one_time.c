@@ -22,25 +22,30 @@ static bool has_cn(const struct csr *csr, const char *wanted)
     return found;
 }
 
-static bool has_san(const struct csr *csr, const char *wanted)
+static bool is_name(const struct san_entry *san, const char *wanted)
 {
-    for (size_t i = 0; i < csr->san_count; i++) {
-        const struct san_entry *san = &csr->sans[i];
-        int difference = san->kind == SAN_DNS ? strcasecmp(san->value, wanted) : strcmp(san->value, wanted);
-        if (difference == 0)
-            return true;
-    }
-    return false;
+    return (san->kind == SAN_DNS ? strcasecmp(san->value, wanted) : strcmp(san->value, wanted)) == 0;
 }
 
+/* No other name of that kind either, for the same reason; other kinds are the policy's to judge. */
+static bool has_san(const struct csr *csr, const char *wanted)
+{
+    unsigned found = 0, others = 0; /* one bit per kind */
+    for (size_t i = 0; i < csr->san_count; i++)
+        *(is_name(&csr->sans[i], wanted) ? &found : &others) |= 1u << csr->sans[i].kind;
+    return found && !(found & others);
+}
+
+/* In one of three fields, and nowhere in that field another one. */
 static bool has_device(const struct csr *csr, const char *wanted)
 {
     static const char *const names[] = {"serialNumber", "UID", "unstructuredName"};
+    unsigned found = 0, others = 0; /* one bit per field */
     for (size_t i = 0; i < csr->field_count; i++)
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            if (strcmp(csr->fields[i].name, names[k]) == 0 && strcmp(csr->fields[i].value, wanted) == 0)
-                return true;
-    return false;
+            if (strcmp(csr->fields[i].name, names[k]) == 0)
+                *(strcmp(csr->fields[i].value, wanted) == 0 ? &found : &others) |= 1u << k;
+    return found && !(found & others);
 }
 
 static bool has_key(const struct csr *csr, const char *wanted)

@@ -258,9 +258,11 @@ TEST(a_san_binding_needs_that_name)
     csr.sans[1] = (struct san_entry){SAN_URI, "HOST.example"};
     csr.san_count = 2;
     CHECK_INT(validate(CANARY), ERR_CHALLENGE_BINDING);
-    csr.sans[2] = (struct san_entry){SAN_DNS, "HOST.example"};
-    csr.san_count = 3;
+    csr.sans[0] = (struct san_entry){SAN_DNS, "HOST.example"};
     CHECK_INT(validate(CANARY), ERR_OK);
+    csr.sans[2] = (struct san_entry){SAN_DNS, "admin.example"}; /* must not ride along */
+    csr.san_count = 3;
+    CHECK_INT(validate(CANARY), ERR_CHALLENGE_BINDING);
     end();
 }
 
@@ -275,6 +277,11 @@ TEST(a_device_binding_reads_three_fields)
         csr.field_count = 2;
         CHECK_INT(validate(CANARY), ERR_CHALLENGE_BINDING);
         csr.fields[1].value = "SN-1";
+        CHECK_INT(validate(CANARY), ERR_OK);
+        csr.fields[2] = (struct subject_field){names[i], "SN-2"};
+        csr.field_count = 3;
+        CHECK_INT(validate(CANARY), ERR_CHALLENGE_BINDING);
+        csr.fields[2].name = names[(i + 1) % 3];
         CHECK_INT(validate(CANARY), ERR_OK);
         end();
     }
