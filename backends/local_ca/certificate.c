@@ -86,6 +86,30 @@ static bool next_element(struct backend_bytes *in, int *tag, struct backend_byte
     return true;
 }
 
+#define DEPTH_MAX 16
+
+/* Definite lengths, each as short as it can be, all the way down: subject and key go into the certificate as
+ * they came, and a request may have come in BER. */
+static bool is_der(struct backend_bytes in, int depth)
+{
+    while (in.len > 0) {
+        const unsigned char *at = in.data;
+        long len;
+        int tag, class, flags = ASN1_get_object(&at, &len, &tag, &class, (long)in.len);
+        if (flags & 0x81 || depth == 0)
+            return false;
+        size_t head = (size_t)(at - in.data);
+        if (tag < 31 && head != (size_t)ASN1_object_size(0, (int)len, tag) - (size_t)len)
+            return false;
+        if (flags & V_ASN1_CONSTRUCTED &&
+            !is_der((struct backend_bytes){.data = at, .len = (size_t)len}, depth - 1))
+            return false;
+        in.data = at + len;
+        in.len -= head + (size_t)len;
+    }
+    return true;
+}
+
 struct public_key { /* borrowed from the SubjectPublicKeyInfo */
     bool rsa;
     struct backend_bytes bits;
@@ -210,7 +234,13 @@ enum certificate_result certificate_make(struct der *out, const struct ca *ca, c
         problem_say(p, "the stored plan of this certificate is of another version of this backend");
         return CERTIFICATE_FAILED;
     }
-    if (!read_spki(&key, order->spki)) {
+    if (!is_der(order->subject, DEPTH_MAX)) {
+        ERR_clear_error();
+        problem_say(p, "the subject of the request is not DER");
+        return CERTIFICATE_REFUSED;
+    }
+    if (!is_der(order->spki, DEPTH_MAX) || !read_spki(&key, order->spki)) {
+        ERR_clear_error();
         problem_say(p, "the public key of the request is malformed");
         return CERTIFICATE_REFUSED;
     }

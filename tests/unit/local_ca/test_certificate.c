@@ -386,6 +386,42 @@ Test(certificate, malformed_parts_are_rejected_not_signed)
     bench_close(&b);
 }
 
+/* What comes in BER must not be signed as if it were DER: others would read another certificate, or none. */
+Test(certificate, a_subject_or_key_in_ber_is_rejected)
+{
+    static const uint8_t indefinite[] = {0x30, 0x80, 0x31, 0x0e, 0x30, 0x0c, 0x06, 0x03, 0x55, 0x04,
+                                         0x03, 0x0c, 0x05, 'a',  'l',  'i',  'c',  'e',  0,    0};
+    static const uint8_t long_length[] = {0x30, 0x81, 0x10, 0x31, 0x0e, 0x30, 0x0c, 0x06, 0x03, 0x55,
+                                          0x04, 0x03, 0x0c, 0x05, 'a',  'l',  'i',  'c',  'e'};
+    static const uint8_t empty[] = {0x30, 0x80, 0, 0}; /* not taken for an empty subject otherwise */
+    const struct backend_bytes subjects[] = {
+        {indefinite, sizeof indefinite}, {long_length, sizeof long_length}, {empty, sizeof empty}};
+    struct host_value values[] = {{"key_type", "ec-p256"}};
+    struct bench b;
+    bench_open(&b, values, 1);
+    set_request(&b, "ec", "device", "DNS:a.example");
+    prepare(&b);
+    struct backend_request good = b.request;
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t spki[512];
+        b.request = good;
+        if (i < 3)
+            b.request.subject = subjects[i];
+        else { /* 30 59 … becomes 30 81 59 … */
+            memcpy(spki + 1, good.spki.data, good.spki.len);
+            spki[0] = 0x30;
+            spki[1] = 0x81;
+            b.request.spki = (struct backend_bytes){spki, good.spki.len + 1};
+        }
+        host_result_clear(&b.result);
+        cr_assert(local_ca_type.enroll(b.ca, &b.request, host_completed, &b.result));
+        host_run(b.host);
+        cr_assert_eq(b.result.verdict, BACKEND_REJECTED, "%zu", i);
+    }
+    b.request = good;
+    bench_close(&b);
+}
+
 Test(certificate, cancelled_call_outlives_its_request_and_stays_silent)
 {
     struct host_value values[] = {{"key_type", "ec-p256"}};
