@@ -34,14 +34,30 @@ static char *text_of(struct bytes b)
 /* ---- framing ---------------------------------------------------------------------------------------------
  */
 
+static bool is_token(const char *name)
+{
+    static const char letters[] =
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    return *name && strspn(name, letters) == strlen(name);
+}
+
+static bool is_number(const char *value)
+{
+    return *value && strspn(value, "0123456789") == strlen(value);
+}
+
+/* evhttp reads "Content-Length : 5" as a header of another name, and "+5" as a length (RFC 9112 sections 5.1
+ * and 6.3). */
 int exchange_framing_problem(struct evhttp_request *request)
 {
     const char *length = NULL, *encoding = NULL;
     struct evkeyval *header;
     TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
     {
+        if (!is_token(header->key))
+            return 400;
         if (strcasecmp(header->key, "Content-Length") == 0) {
-            if (length && strcmp(length, header->value) != 0)
+            if (!is_number(header->value) || (length && strcmp(length, header->value) != 0))
                 return 400;
             length = header->value;
         } else if (strcasecmp(header->key, "Transfer-Encoding") == 0) {
@@ -51,6 +67,11 @@ int exchange_framing_problem(struct evhttp_request *request)
         }
     }
     return length && encoding ? 400 : 0;
+}
+
+bool exchange_is_chunked(struct evhttp_request *request)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(request), "Transfer-Encoding") != NULL;
 }
 
 bool exchange_unread_body(struct evhttp_request *request)

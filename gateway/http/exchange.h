@@ -28,5 +28,8 @@ void exchange_orphan(struct exchange *x);
 void exchange_free(struct exchange *x); /* not the request */
 /* 0, or the status with which a request is refused whose framing two parties could read differently. */
 int exchange_framing_problem(struct evhttp_request *request);
+/* evhttp reads chunk sizes that others refuse ("+5", "0x5"): what came in chunks is the last request of its
+ * connection, so that nothing behind it can be taken for one. */
+bool exchange_is_chunked(struct evhttp_request *request);
 /* A method without a body was sent with one: evhttp did not read it. */
 bool exchange_unread_body(struct evhttp_request *request);

@@ -36,7 +36,7 @@ static void requested(struct evhttp_request *request, void *context)
     bool unread = exchange_unread_body(request);
     int problem = exchange_framing_problem(request);
     x->listener = l;
-    x->close = unread || problem != 0;
+    x->close = unread || problem != 0 || exchange_is_chunked(request);
     LIST_INSERT_HEAD(&l->exchanges, x, link);
     l->open++;
     connection_hold(c, x, unread);

@@ -124,7 +124,7 @@ TEST(bodies_come_chunked_and_after_a_continue)
 {
     RIG(r);
     CHECK(one(&r, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
-              200, "POST /?  [abcde]", false));
+              200, "POST /?  [abcde]", true));
     struct client c;
     client_connect(&c, r.base, r.port);
     CHECK(answers(&c, "POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", 100, NULL));
@@ -143,6 +143,17 @@ TEST(ambiguous_framing_is_refused)
     CHECK(one(&r, "POST / HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
               NULL, true));
     CHECK(one(&r, "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, NULL, true));
+    static const char *const headers[] = {"Content-Length : 1",
+                                          "Content-Length: +1",
+                                          "Content-Length: 1_",
+                                          "Transfer-Encoding : chunked\r\nContent-Length: 1",
+                                          ": x",
+                                          "X Y: z"};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "POST / HTTP/1.1\r\n%s\r\n\r\nx", headers[i]);
+        CHECK(one(&r, text, 400, NULL, true));
+    }
     CHECK_INT(r.handled, 0);
     /* A body that nobody reads must not become the next request. */
     CHECK(one(&r, "TRACE /a HTTP/1.1\r\nContent-Length: 20\r\n\r\nGET /b HTTP/1.1\r\n\r\n ", 200,
