@@ -68,23 +68,29 @@ class Program:
     environment: dict
     folder: str
     timeout: float
-    target: str  # of ninja
+    targets: list  # of ninja: its own first, then what else it runs
+
+
+def introspect(build, what):
+    return json.loads(subprocess.run(["meson", "introspect", what, str(build)], capture_output=True, text=True, check=True).stdout)
 
 
 def programs(build):
     """The tests that the build folder knows, as meson describes them."""
-    listing = subprocess.run(["meson", "introspect", "--tests", str(build)], capture_output=True, text=True, check=True)
+    files = {target["id"]: os.path.relpath(target["filename"][0], build) for target in introspect(build, "--targets")}
     found = []
-    for test in json.loads(listing.stdout):
+    for test in introspect(build, "--tests"):
         suites = [suite.rpartition(":")[2] for suite in test["suite"]] or ["unit"]
+        own = os.path.relpath(test["cmd"][0], build)
+        others = sorted({files[target] for target in test["depends"]} - {own})
         found.append(Program(test["name"], suites[0], test["cmd"], test["env"], test["workdir"] or str(ROOT),
-                             test["timeout"] or 600, os.path.relpath(test["cmd"][0], build)))
+                             test["timeout"] or 600, [own, *others]))
     return found
 
 
 def uses_criterion(build, program):
     """Criterion programs are single-threaded and do not start under ThreadSanitizer."""
-    inputs = subprocess.run(["ninja", "-C", str(build), "-t", "query", program.target], capture_output=True, text=True,
+    inputs = subprocess.run(["ninja", "-C", str(build), "-t", "query", program.targets[0]], capture_output=True, text=True,
                             check=True)
     return "libcriterion" in inputs.stdout
 

@@ -56,9 +56,10 @@ def run_programs(suite, _size):
     total.add(programs.run_programs(chosen(folder, suite), "asan", RUN))
     subprocess.run([str(ROOT / "dev"), "set-up", "tsan"], check=True)
     folder = ROOT / "build" / "tsan"
-    threaded = [program for program in chosen(folder, suite) if not programs.uses_criterion(folder, program)]
+    threaded = [program for program in chosen(folder, suite)
+                if not program.name.startswith("fuzz/") and not programs.uses_criterion(folder, program)]
     if threaded:
-        build("tsan", tuple(sorted({program.target for program in threaded})))
+        build("tsan", tuple(sorted({target for program in threaded for target in program.targets})))
         total.add(programs.run_programs(threaded, "tsan", RUN))
     return total
 
@@ -67,7 +68,7 @@ def planted(form, defect):
     target = "tests/support/planted"
     build(form, (target,))
     program = programs.Program(f"planted-{defect}", "self-check", [str(ROOT / "build" / form / target), defect], {}, str(ROOT),
-                               60, target)
+                               60, [target])
     return programs.run_program(program, form, RUN)
 
 
