@@ -14,6 +14,8 @@
 
 #define CHALLENGE_MAX  255 /* RFC 2985 section 5.4.1: pkcs-9-ub-challengePassword */
 #define ATTRIBUTES_MAX 64
+#define SIZE_LIMIT     (128 * 1024) /* what is issued for it must fit into a reply, whatever bodies may come in \
+                                     */
 
 DEFINE_CLEANUP(X509_ALGOR, X509_ALGOR *, X509_ALGOR_free)
 DEFINE_CLEANUP(ASN1_BIT_STRING, ASN1_BIT_STRING *, ASN1_BIT_STRING_free)
@@ -61,6 +63,8 @@ static enum error_code slice(struct parsed *p, struct error *e)
     struct bytes rest = p->csr.der;
     struct ber request, info, algorithm, signature;
     size_t length;
+    if (rest.len > SIZE_LIMIT)
+        return malformed(e, "larger than 128 KiB");
     if (ber_check(rest, &length, e) || length != rest.len)
         return malformed(e, "not a single ASN.1 element");
     if (!ber_take(&rest, BER_SEQUENCE, &request) || !ber_take(&request.content, BER_SEQUENCE, &info) ||

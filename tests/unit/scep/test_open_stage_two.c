@@ -232,6 +232,16 @@ Test(stage_two, broken_requests_inside)
     unreadable("challengePassword");
 }
 
+Test(stage_two, a_request_whose_certificate_would_fit_no_reply)
+{
+    struct bytes value = DER(0x0C, der_repeat(bytes_of("a", 1), 120 * 1024));
+    f.csr.subject = DER(0x30, DER(0x31, DER(0x30, der_oid("2.5.4.3"), value)));
+    request_accepted();
+    value = DER(0x0C, der_repeat(bytes_of("a", 1), 128 * 1024));
+    f.csr.subject = DER(0x30, DER(0x31, DER(0x30, der_oid("2.5.4.3"), value)));
+    unreadable("larger than 128 KiB");
+}
+
 Test(stage_two, digest_of_the_request_inside)
 {
     f.csr.digest = "MD5";
