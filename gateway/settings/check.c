@@ -122,6 +122,38 @@ static void check_alias(const struct check *c, const struct alias_settings *a)
                 a->name, duration_text(text, c->s->retention.finished_transaction));
 }
 
+/* ---- RA identities that several aliases have: a message to one of them opens at the others as well ------
+ */
+
+static int compare_ras(const void *a, const void *b)
+{
+    const struct alias_settings *x = *(struct alias_settings *const *)a,
+                                *y = *(struct alias_settings *const *)b;
+    if (x->ra.from != y->ra.from)
+        return x->ra.from < y->ra.from ? -1 : 1;
+    return x->ra.from == RA_FROM_FILES ? strcmp(x->ra.certificate, y->ra.certificate)
+                                       : strcmp(x->backend, y->backend);
+}
+
+static void check_shared_ras(const struct check *c)
+{
+    const struct gateway_settings *s = c->s;
+    CLEANUP(memory) struct alias_settings **given = calloc(s->alias_count + 1, sizeof *given);
+    size_t count = 0;
+    for (size_t i = 0; given && i < s->alias_count; i++)
+        if (s->aliases[i]->ra.from != RA_FROM_BACKEND)
+            given[count++] = s->aliases[i];
+    if (count > 1)
+        qsort(given, count, sizeof *given, compare_ras);
+    for (size_t i = 1; i < count; i++)
+        if (compare_ras(&given[i], &given[i - 1]) == 0)
+            warning(c->problems, block_place(given[i]->block, "ra.from"),
+                    "alias `%s` has the RA identity of alias `%s` (%s): what a client sends to one of them "
+                    "can be "
+                    "repeated by others at the other",
+                    given[i]->name, given[i - 1]->name, given[i - 1]->origin);
+}
+
 static void check_gateway(const struct check *c)
 {
     const struct gateway_settings *s = c->s;
@@ -150,5 +182,6 @@ void settings_check(const struct gateway_settings *s, struct problems *problems)
     check_gateway(&c);
     for (size_t i = 0; i < s->alias_count; i++)
         check_alias(&c, s->aliases[i]);
+    check_shared_ras(&c);
     claims_check(s, problems);
 }

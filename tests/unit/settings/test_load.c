@@ -470,6 +470,34 @@ Test(warnings, of_what_is_unwise)
     unload(&l);
 }
 
+Test(warnings, of_an_ra_that_aliases_share)
+{
+    static const char start[] = "backends: {c: {type: test}, d: {type: test}}\n"
+                                "defaults: {backend: c, challenge: {type: one_time}}\n";
+    static const struct {
+        const char *aliases;
+        bool shared;
+    } rows[] = {
+        {"{x: {ra: {from: ca}}, y: {ra: {from: ca}}}", true},
+        {"{x: {ra: {from: ca}}, y: {backend: d, ra: {from: ca}}}", false},
+        {"{x: {}, y: {}}", false},
+        {"{x: {ra: {from: files, certificate: /a, key: /b}}, z: {}, y: {ra: {from: files, certificate: /a, "
+         "key: /b}}}",
+         true},
+        {"{x: {ra: {from: files, certificate: /a, key: /b}}, y: {ra: {from: files, certificate: /c, key: "
+         "/d}}}",
+         false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%saliases: %s\n", start, rows[i].aliases);
+        struct loaded l = accepts(text);
+        cr_expect_eq(strstr(warnings_of(&l), "has the RA identity of alias") != NULL, rows[i].shared, "%zu",
+                     i);
+        unload(&l);
+    }
+}
+
 /* ---- files --------------------------------------------------------------------------------------------- */
 
 static struct loaded load_file(const char *path)
