@@ -20,7 +20,7 @@ static const char usage[] =
     "  --uses N             how many requests may use it (default: challenge.uses of the alias)\n"
     "  --count N            make N at once, one per line\n"
     "  --cn TEXT            only for a CSR with this common name\n"
-    "  --san TEXT           only for a CSR with this subject alternative name\n"
+    "  --san TEXT           only for a CSR with this subject alternative name, and no other of its kind\n"
     "  --device TEXT        only for a CSR whose serialNumber, UID or unstructuredName is this\n"
     "  --spki-sha256 HEX    only for this public key\n"
     "  --label NAME=VALUE   kept with it, for you; may be repeated\n\n" API_HELP;
