@@ -204,6 +204,7 @@ static enum error_code open_listeners(struct server *s, struct error *e)
     struct http_listener_options scep = {.limits = &s->settings->limits,
                                          .handler = enroll_handle,
                                          .context = s->enroll,
+                                         .refused = enroll_refused,
                                          .metrics = s->metrics,
                                          .count_connections = true};
     struct http_listener_options public = {

@@ -96,7 +96,7 @@ static bool add_ttl(json_t *order, const char *argument)
         fprintf(stderr, "scepgate: --ttl wants a duration such as 30m, 24h or 7d, not \"%s\"\n", argument);
         return false;
     }
-    json_object_set_new(order, "ttl", json_string(argument));
+    json_object_set_new(order, "ttl", json_integer(ms / 1000));
     return true;
 }
 

@@ -35,6 +35,8 @@ void enroll_settings(struct enroll *e,
                      const struct gateway_settings *settings); /* after a reload; takes a reference */
 /* The http_handler of the SCEP listeners; context is the service. */
 void enroll_handle(void *service, struct http_exchange *x);
+/* Audits what the SCEP listeners refused before it came here; `refused` of their options. */
+void enroll_refused(void *service, const char *client, enum error_code code);
 void enroll_drain(struct enroll *e);      /* new requests get 503; running ones finish */
 bool enroll_idle(const struct enroll *e); /* no request and no submission is running */
 void enroll_free(struct enroll *e);

@@ -58,6 +58,18 @@ static void refuse(struct enroll *s, struct http_exchange *x, const struct alias
                      info->http_status == 503 ? s->settings->enroll.retry_after : 0);
 }
 
+void enroll_refused(void *service, const char *client, enum error_code code)
+{
+    struct enroll *s = service;
+    const struct error_info *info = error_info(code);
+    struct audit_details details;
+    audit_details_init(&details);
+    audit_detail(&details, "error", info->name);
+    trail_append(s, AUDIT_MESSAGE_REFUSED, NULL, "", client, &details);
+    count_http(s, SCEP_OPERATION_UNKNOWN, info->http_status);
+    metrics_add(s->parts.metrics, METRIC_REFUSALS, 1, METRIC_LABELS("", info->name));
+}
+
 /* ---- GetCACaps, GetCACert --------------------------------------------------------------------------------
  */
 

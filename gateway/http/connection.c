@@ -26,12 +26,20 @@ static const struct refusal {
     const char *reason; /* METRIC_HTTP_REFUSED */
     const char *status;
     const char *headers;
+    enum error_code code; /* for our owner */
 } refusals[] = {
-    [HEAD_BAD] = {"malformed", "400 Bad Request", ""},
-    [HEAD_METHOD] = {"method", "405 Method Not Allowed", "Allow: GET, HEAD, POST\r\n"},
-    [HEAD_URI] = {"uri", "414 URI Too Long", ""},
-    [HEAD_FIELDS] = {"headers", "431 Request Header Fields Too Large", ""},
+    [HEAD_BAD] = {"malformed", "400 Bad Request", "", ERR_MESSAGE_MALFORMED},
+    [HEAD_METHOD] = {"method", "405 Method Not Allowed", "Allow: GET, HEAD, POST\r\n", ERR_METHOD_REFUSED},
+    [HEAD_URI] = {"uri", "414 URI Too Long", "", ERR_URI_TOO_LONG},
+    [HEAD_FIELDS] = {"headers", "431 Request Header Fields Too Large", "", ERR_MESSAGE_TOO_LARGE},
+    [HEAD_LENGTH] = {"body", "413 Content Too Large", "", ERR_MESSAGE_TOO_LARGE},
 };
+
+static void tell_owner(const struct connection *c, enum error_code code)
+{
+    if (c->set->refused)
+        c->set->refused(c->set->context, c->client, code);
+}
 
 static void count_refusal(const struct connection *c, const char *reason)
 {
@@ -135,8 +143,12 @@ static void closed(struct evhttp_connection *evcon, void *context)
     tdelete(c, &c->set->by_evcon, compare);
     if (c->exchange)
         exchange_lost_connection(c->exchange);
-    if (!c->cut && (c->phase == PHASE_HEAD || c->phase == PHASE_BODY))
+    if (!c->cut && c->phase == PHASE_BODY && c->body > c->limits.body) {
+        count_refusal(c, "body"); /* chunks: evhttp has answered 413 by itself */
+        tell_owner(c, ERR_MESSAGE_TOO_LARGE);
+    } else if (!c->cut && (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)) {
         count_refusal(c, "incomplete");
+    }
     bool lingers = linger(c);
     c->evcon = NULL;
     c->bev = NULL;
@@ -212,6 +224,7 @@ static void answer_refusal(struct connection *c)
 {
     const struct refusal *r = &refusals[c->refusal];
     count_refusal(c, r->reason);
+    tell_owner(c, r->code);
     arm(c, c->limits.reply_deadline);
     bufferevent_setcb(c->bev, NULL, refusal_written, refusal_failed, c);
     evbuffer_add_printf(
@@ -256,7 +269,8 @@ static void inspect(struct connection *c, struct evbuffer *input, size_t from)
             return;
         from = 0;
         c->phase = PHASE_HEAD;
-        head_init(&c->head, c->limits.uri, c->limits.headers);
+        head_init(&c->head, c->limits.uri, c->limits.headers, c->limits.body);
+        c->body = 0;
         if (!c->first)
             arm(c, c->limits.request_deadline);
     }
@@ -278,6 +292,8 @@ static void arrived(struct evbuffer *input, const struct evbuffer_cb_info *info,
         return;
     if (c->phase == PHASE_REFUSED)
         evbuffer_drain(input, evbuffer_get_length(input));
+    else if (c->phase == PHASE_BODY)
+        c->body += info->n_added;
     else if (c->phase == PHASE_IDLE || c->phase == PHASE_HEAD)
         inspect(c, input, evbuffer_get_length(input) - info->n_added);
 }

@@ -49,6 +49,7 @@ struct connection {
     bool unread;   /* more of the request may come than was read */
     bool cut;      /* by us */
     size_t drained;
+    size_t body;   /* bytes that came behind the head, chunk lines included */
     long peer_uid; /* of a unix socket's client; -1 otherwise */
     char client[64], address[64];
     LIST_ENTRY(connection) link;
@@ -59,6 +60,8 @@ struct connections {
     struct limit_settings limits;
     struct metrics *metrics;
     bool feed_gauge;
+    void (*refused)(void *context, const char *client, enum error_code code); /* NULL: nobody asks */
+    void *context;
     bool draining;
     bool freeing;
     int open;

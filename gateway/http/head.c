@@ -8,9 +8,9 @@
 /* What evhttp can name and our handlers may see; CONNECT is left out, its target is no URL. */
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"};
 
-void head_init(struct head *h, size_t uri_max, size_t fields_max)
+void head_init(struct head *h, size_t uri_max, size_t fields_max, size_t body_max)
 {
-    *h = (struct head){.uri_max = uri_max, .fields_max = fields_max};
+    *h = (struct head){.uri_max = uri_max, .fields_max = fields_max, .body_max = body_max};
 }
 
 static bool is_method(const char *word)
@@ -73,14 +73,33 @@ static enum head_verdict feed_line(struct head *h, uint8_t c)
     return verdict;
 }
 
+/* Only to refuse early: what the number really means for the body is evhttp's to say. */
+static void feed_length(struct head *h, uint8_t c)
+{
+    static const char name[] = "content-length:";
+    const size_t whole = sizeof name - 1;
+    uint8_t lower = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+    if (h->matched == whole && c >= '0' && c <= '9' && h->digits < UINT64_MAX / 10 - 10)
+        h->digits = h->digits * 10 + (uint64_t)(c - '0');
+    else if (h->matched == h->line && h->matched < whole && lower == (uint8_t)name[h->matched])
+        h->matched++;
+    if (c != '\n')
+        return;
+    if (h->digits > h->body_length)
+        h->body_length = h->digits;
+    h->matched = 0;
+    h->digits = 0;
+}
+
 static enum head_verdict feed_field(struct head *h, uint8_t c)
 {
     if (c == '\n' && (h->line == 0 || (h->line == 1 && h->previous == '\r')))
-        return HEAD_WHOLE;
+        return h->body_length > h->body_max ? HEAD_LENGTH : HEAD_WHOLE;
     if (c == 0)
         return HEAD_BAD;
     if (++h->total > h->fields_max)
         return HEAD_FIELDS;
+    feed_length(h, c);
     h->line = c == '\n' ? 0 : h->line + 1;
     h->previous = c;
     return HEAD_MORE;

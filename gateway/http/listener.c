@@ -68,6 +68,8 @@ enum error_code http_listener_create(struct http_listener **out, struct event_ba
     l->connections.base = base;
     l->connections.metrics = options->metrics;
     l->connections.feed_gauge = options->count_connections;
+    l->connections.refused = options->refused;
+    l->connections.context = options->context;
     l->http = evhttp_new(base);
     if (!l->http) {
         free(l);

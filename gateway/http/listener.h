@@ -40,7 +40,10 @@ struct http_listener_options {
     http_handler *handler;
     void *context;
     struct metrics *metrics; /* may be NULL */
-    bool count_connections;  /* feeds METRIC_HTTP_CONNECTIONS */
+    /* A request that the listener refused itself (malformed, 405, 413, 414, 431), for the owner's audit; may
+     * be NULL. */
+    void (*refused)(void *context, const char *client, enum error_code code);
+    bool count_connections; /* feeds METRIC_HTTP_CONNECTIONS */
 };
 
 enum error_code http_listener_create(struct http_listener **out, struct event_base *base,

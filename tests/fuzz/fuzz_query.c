@@ -25,8 +25,8 @@ static bool inside(struct bytes part, const char *text)
 static void try_head(struct bytes data)
 {
     struct head whole, drip;
-    head_init(&whole, 60, 200);
-    head_init(&drip, 60, 200);
+    head_init(&whole, 60, 200, 100);
+    head_init(&drip, 60, 200, 100);
     enum head_verdict verdict = head_feed(&whole, data), last = HEAD_MORE;
     for (size_t i = 0; i < data.len && last == HEAD_MORE; i++)
         last = head_feed(&drip, bytes_of(data.data + i, 1));

@@ -6,11 +6,12 @@
 
 #define URI_MAX    20
 #define FIELDS_MAX 30
+#define BODY_MAX   99
 
 static enum head_verdict whole(const char *text)
 {
     struct head h;
-    head_init(&h, URI_MAX, FIELDS_MAX);
+    head_init(&h, URI_MAX, FIELDS_MAX, BODY_MAX);
     return head_feed(&h, bytes_of_text(text));
 }
 
@@ -18,7 +19,7 @@ static enum head_verdict whole(const char *text)
 static enum head_verdict drip(const char *text)
 {
     struct head h;
-    head_init(&h, URI_MAX, FIELDS_MAX);
+    head_init(&h, URI_MAX, FIELDS_MAX, BODY_MAX);
     enum head_verdict verdict = HEAD_MORE;
     for (; *text && verdict == HEAD_MORE; text++)
         verdict = head_feed(&h, bytes_of(text, 1));
@@ -78,8 +79,17 @@ Test(head, refuses_what_is_no_http)
     cr_assert_eq(look("GET /\r\n"), HEAD_BAD);
     cr_assert_eq(look(" / HTTP/1.1\r\n"), HEAD_BAD);
     struct head h;
-    head_init(&h, URI_MAX, FIELDS_MAX);
+    head_init(&h, URI_MAX, FIELDS_MAX, BODY_MAX);
     cr_assert_eq(head_feed(&h, bytes_of("GET /\0 HTTP/1.1\r\n", 17)), HEAD_BAD);
-    head_init(&h, URI_MAX, FIELDS_MAX);
+    head_init(&h, URI_MAX, FIELDS_MAX, BODY_MAX);
     cr_assert_eq(head_feed(&h, bytes_of("GET / HTTP/1.1\r\nA: \0\r\n", 22)), HEAD_BAD);
+}
+
+Test(head, refuses_a_body_that_is_announced_too_long)
+{
+    cr_assert_eq(look("POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n"), HEAD_WHOLE);
+    cr_assert_eq(look("POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n"), HEAD_LENGTH);
+    cr_assert_eq(look("POST / HTTP/1.1\r\ncontent-LENGTH:100\n\n"), HEAD_LENGTH);
+    cr_assert_eq(look("POST / HTTP/1.1\r\nX-Content-Length: 100\r\n\r\n"), HEAD_WHOLE);
+    cr_assert_eq(look("POST / HTTP/1.1\r\nA: content-length:100\r\n\r\n"), HEAD_WHOLE);
 }
