@@ -48,8 +48,7 @@ static bool one_certificate(void)
            gateway_audited(&g, "request.accepted", NULL) == 1;
 }
 
-/* ---- lost answers ----------------------------------------------------------------------------------------
- */
+/* ---- lost answers -------------------------------------------------------------------------------------- */
 
 static void lose(enum store_operation operation, enum fault fault)
 {
@@ -119,8 +118,7 @@ TEST(a_claim_is_repeated_under_its_id)
     end();
 }
 
-/* ---- away ------------------------------------------------------------------------------------------------
- */
+/* ---- away ---------------------------------------------------------------------------------------------- */
 
 static void away(enum store_operation operation)
 {
@@ -182,8 +180,9 @@ TEST(a_store_that_is_not_ready_gives_503_at_once)
 /* Nothing is promised while it is not known whether the record was made. */
 TEST(an_outcome_that_cannot_be_recorded_is_pending)
 {
-    begin(&(struct gateway_wish){.enroll = SHORT_LEASE});
+    begin(&(struct gateway_wish){.enroll = "wait: 15s, backend_deadline: 500ms, lease: 1s"});
     scripted_offers(BACKEND_SAFE_TO_REPEAT, false, false);
+    obligations_stop(g.obligations);
     faulty_rule(&g.store, STORE_TRANSACTION_ADVANCE, FAULT_LOST_NOT_DONE, 1000);
     ask(&a);
     CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
@@ -219,8 +218,7 @@ TEST(audit_rows_wait_for_the_store_and_have_a_bound)
     end();
 }
 
-/* ---- orphans ---------------------------------------------------------------------------------------------
- */
+/* ---- orphans ------------------------------------------------------------------------------------------- */
 
 /* A transaction that was begun, and whose result never reached the store. */
 static void leave_an_orphan(void)
@@ -345,8 +343,7 @@ TEST(a_second_submission_that_is_lost_is_not_made_a_third_time)
     end();
 }
 
-/* ---- what the store keeps --------------------------------------------------------------------------------
- */
+/* ---- what the store keeps ------------------------------------------------------------------------------ */
 
 TEST(a_finished_certificate_survives_a_restart)
 {
