@@ -32,16 +32,16 @@ struct backend_bytes {
 /* ---- results: a closed vocabulary -------------------------------------------------------------------- */
 
 enum backend_verdict {
-    BACKEND_ISSUED,        /* chain[0] is the certificate, then its issuers up to, not necessarily including, the root */
+    BACKEND_ISSUED, /* chain[0] is the certificate, then its issuers up to, not necessarily including, the root */
     BACKEND_PENDING,       /* ask again with `cookie` after `delay` */
     BACKEND_REJECTED,      /* for good; `reason` may be shown to the client */
     BACKEND_UNAVAILABLE,   /* try again after `delay`; `reason` for the log */
     BACKEND_MISCONFIGURED, /* an administrator must act; `reason` says what */
 };
 
-#define BACKEND_CHAIN_MAX 8
+#define BACKEND_CHAIN_MAX  8
 #define BACKEND_COOKIE_MAX 4096
-#define BACKEND_PLAN_MAX 1024
+#define BACKEND_PLAN_MAX   1024
 
 struct backend_result {
     enum backend_verdict verdict;
@@ -69,7 +69,7 @@ struct backend_request {
     struct backend_bytes spki;       /* SubjectPublicKeyInfo */
     struct backend_bytes extensions; /* SEQUENCE OF Extension; empty: none asked for */
     int64_t max_validity;            /* of policy; 0: no limit */
-    struct backend_bytes plan;       /* what `prepare` gave, the same on every repeat; empty without `prepare` */
+    struct backend_bytes plan; /* what `prepare` gave, the same on every repeat; empty without `prepare` */
 };
 
 /* ---- host services ------------------------------------------------------------------------------------ */
@@ -100,8 +100,15 @@ struct backend_services {
 
 /* Settings rows; mirrors the gateway's own (gateway/settings/block.h). */
 enum backend_setting_type {
-    BACKEND_SETTING_BOOL, BACKEND_SETTING_INT, BACKEND_SETTING_DURATION, BACKEND_SETTING_TEXT, BACKEND_SETTING_PATH,
-    BACKEND_SETTING_CHOICE, BACKEND_SETTING_LIST, BACKEND_SETTING_CHOICES, BACKEND_SETTING_SECRET,
+    BACKEND_SETTING_BOOL,
+    BACKEND_SETTING_INT,
+    BACKEND_SETTING_DURATION,
+    BACKEND_SETTING_TEXT,
+    BACKEND_SETTING_PATH,
+    BACKEND_SETTING_CHOICE,
+    BACKEND_SETTING_LIST,
+    BACKEND_SETTING_CHOICES,
+    BACKEND_SETTING_SECRET,
 };
 
 struct backend_setting {
@@ -114,7 +121,8 @@ struct backend_setting {
     const char *help;
 };
 
-#define BACKEND_CAN_CERTIFY_RA 0x1 /* issues certificates with keyEncipherment for the gateway's own RA keys */
+#define BACKEND_CAN_CERTIFY_RA                                                                               \
+    0x1 /* issues certificates with keyEncipherment for the gateway's own RA keys */
 #define BACKEND_SAFE_TO_REPEAT 0x2 /* enrolling the same transaction twice gives one certificate */
 
 struct backend_type {
@@ -127,20 +135,22 @@ struct backend_type {
 
     /* Opens an instance. May read files and make keys: called at start-up, or on a worker at reload (not the loop thread).
      * On failure false and a sentence in `problem` (the setting and what to do). */
-    bool (*open)(void **instance, struct backend_host *host, const struct backend_services *services, char *problem,
-                 size_t problem_size);
+    bool (*open)(void **instance, struct backend_host *host, const struct backend_services *services,
+                 char *problem, size_t problem_size);
     void (*close)(void *instance); /* no operation is running */
 
     /* Optional. Decides, before the transaction is stored, what a repeat must reproduce (serial, validity): writes at most
      * BACKEND_PLAN_MAX bytes and returns their number, 0 on failure. Must not block. */
     size_t (*prepare)(void *instance, const struct backend_request *request, uint8_t *plan);
     /* Starts an enrolment; NULL when it could not be started (counts as unavailable; `done` is not called). */
-    struct backend_op *(*enroll)(void *instance, const struct backend_request *request, backend_done *done, void *context);
+    struct backend_op *(*enroll)(void *instance, const struct backend_request *request, backend_done *done,
+                                 void *context);
     /* Optional with BACKEND_PENDING: asks again. */
-    struct backend_op *(*poll)(void *instance, const struct backend_request *request, struct backend_bytes cookie,
-                               backend_done *done, void *context);
+    struct backend_op *(*poll)(void *instance, const struct backend_request *request,
+                               struct backend_bytes cookie, backend_done *done, void *context);
     /* Optional: what became of a submission whose answer was lost; a result as from enroll. */
-    struct backend_op *(*look_up)(void *instance, const struct backend_request *request, backend_done *done, void *context);
+    struct backend_op *(*look_up)(void *instance, const struct backend_request *request, backend_done *done,
+                                  void *context);
     void (*cancel)(void *instance, struct backend_op *op);
     /* The CA certificates, issuing CA first, up to the root, as BACKEND_ISSUED with only the chain. */
     struct backend_op *(*ca_chain)(void *instance, backend_done *done, void *context);

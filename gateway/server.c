@@ -30,8 +30,7 @@ static struct timeval timeval_of(int64_t ms)
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 }
 
-/* ---- audit rows of the daemon
- * ------------------------------------------------------------------------------ */
+/* ---- audit rows of the daemon -------------------------------------------------------------------------- */
 
 struct audit_row {
     struct server *server;
@@ -67,8 +66,7 @@ void server_audit(struct server *s, enum audit_code code, struct audit_details *
     store_submit(s->store, &row->request, audit_written, row);
 }
 
-/* ---- start
- * ------------------------------------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------------------------------------- */
 
 static enum error_code open_keys(struct server *s, struct error *e)
 {
@@ -236,8 +234,7 @@ static enum error_code open_aliases(struct server *s, struct error *e)
     return code;
 }
 
-/* ---- timers and signals
- * ------------------------------------------------------------------------------------ */
+/* ---- timers and signals -------------------------------------------------------------------------------- */
 
 static void on_gauges(evutil_socket_t fd, short what, void *data)
 {
@@ -337,8 +334,7 @@ static void on_libevent(int severity, const char *message)
     log_line(levels[severity & 3], NULL, "libevent", "%s", message);
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static enum error_code server_open(struct server *s, struct error *e)
 {

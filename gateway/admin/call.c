@@ -126,8 +126,7 @@ void admin_store(struct admin_call *c,
     ask_start(&c->ask, c->admin->parts.base, c->admin->parts.store, answered, c);
 }
 
-/* ---- reading a request ------------------------------------------------------------------------------------
- */
+/* ---- reading a request --------------------------------------------------------------------------------- */
 
 static char *unescaped(const char *text, size_t len)
 {

@@ -28,8 +28,7 @@ void admin_aliases(struct admin_call *c);
 void admin_reload(struct admin_call *c);
 void admin_log_level(struct admin_call *c);
 
-/* ---- input.c: what callers send, checked; each answers 400 by itself and gives false ----------------------
- */
+/* ---- input.c: what callers send, checked; each answers 400 by itself and gives false ------------------- */
 
 enum admin_member_type { MEMBER_TEXT, MEMBER_NUMBER, MEMBER_OBJECT };
 

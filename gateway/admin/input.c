@@ -9,8 +9,7 @@
 #define LIMIT_MAX     1000
 #define ALIAS_MAX     64
 
-/* ---- body -------------------------------------------------------------------------------------------------
- */
+/* ---- body ---------------------------------------------------------------------------------------------- */
 
 static const struct admin_member *member_of(const struct admin_member *members, size_t count,
                                             const char *name)
@@ -95,8 +94,7 @@ bool admin_members(struct admin_call *c, const struct admin_member *members, siz
     return true;
 }
 
-/* ---- query ------------------------------------------------------------------------------------------------
- */
+/* ---- query --------------------------------------------------------------------------------------------- */
 
 const char *admin_query(const struct admin_call *c, const char *name)
 {

@@ -47,8 +47,7 @@ static void order_free(struct order *o)
     free(o);
 }
 
-/* ---- the reply --------------------------------------------------------------------------------------------
- */
+/* ---- the reply ----------------------------------------------------------------------------------------- */
 
 static void write_text(struct buffer *out, const char *name, const char *value)
 {
@@ -101,8 +100,7 @@ static void finish(struct order *o)
     order_free(o);
 }
 
-/* ---- the work ---------------------------------------------------------------------------------------------
- */
+/* ---- the work ------------------------------------------------------------------------------------------ */
 
 static void add_event(struct item *item)
 {
@@ -174,8 +172,7 @@ static void start_more(struct order *o)
         finish(o);
 }
 
-/* ---- the order --------------------------------------------------------------------------------------------
- */
+/* ---- the order ----------------------------------------------------------------------------------------- */
 
 static bool read_labels(struct admin_call *c, json_t *labels, char **out)
 {

@@ -85,8 +85,7 @@ static enum step_result settle_from(struct enrolment *e, const struct transactio
     return STEP_SETTLED;
 }
 
-/* ---- open and admit --------------------------------------------------------------------------------------
- */
+/* ---- open and admit ------------------------------------------------------------------------------------ */
 
 static void open_run(void *data)
 {
@@ -176,8 +175,7 @@ enum step_result step_admit(struct enrolment *e)
     return STEP_NEXT;
 }
 
-/* ---- recall ----------------------------------------------------------------------------------------------
- */
+/* ---- recall -------------------------------------------------------------------------------------------- */
 
 static struct transaction_key key_of(const struct enrolment *e)
 {
@@ -246,8 +244,7 @@ enum step_result step_recalled(struct enrolment *e)
     return STEP_NEXT;
 }
 
-/* ---- authorise and decide --------------------------------------------------------------------------------
- */
+/* ---- authorise and decide ------------------------------------------------------------------------------ */
 
 static void challenge_answered(void *context, const struct challenge_verdict *verdict)
 {
@@ -292,8 +289,7 @@ enum step_result step_decide(struct enrolment *e)
     return enrolment_fail(e, ERR_POLICY_REFUSED, "%s", e->policy.reasons);
 }
 
-/* ---- begin -----------------------------------------------------------------------------------------------
- */
+/* ---- begin --------------------------------------------------------------------------------------------- */
 
 static struct backend_request planned_request(const struct enrolment *e, const struct csr *csr)
 {
@@ -422,8 +418,7 @@ enum step_result step_begun(struct enrolment *e)
     }
 }
 
-/* ---- take up: what recall found due or orphaned ----------------------------------------------------------
- */
+/* ---- take up: what recall found due or orphaned -------------------------------------------------------- */
 
 enum step_result step_take_up(struct enrolment *e)
 {
@@ -472,8 +467,7 @@ enum step_result step_taken_up(struct enrolment *e)
     return STEP_WAIT;
 }
 
-/* ---- submit ----------------------------------------------------------------------------------------------
- */
+/* ---- submit -------------------------------------------------------------------------------------------- */
 
 static void submission_over(void *context, const struct outcome *outcome)
 {

@@ -9,8 +9,7 @@
 #include "enroll/trail.h"
 #include "http/query.h"
 
-/* ---- refusals before a story begins ----------------------------------------------------------------------
- */
+/* ---- refusals before a story begins -------------------------------------------------------------------- */
 
 static const char *operation_name(enum scep_operation o)
 {
@@ -70,8 +69,7 @@ void enroll_refused(void *service, const char *client, enum error_code code)
     metrics_add(s->parts.metrics, METRIC_REFUSALS, 1, METRIC_LABELS("", info->name));
 }
 
-/* ---- GetCACaps, GetCACert --------------------------------------------------------------------------------
- */
+/* ---- GetCACaps, GetCACert ------------------------------------------------------------------------------ */
 
 static void answer_caps(struct enroll *s, struct http_exchange *x, const struct alias *alias)
 {
@@ -116,8 +114,7 @@ static void wait_for_ca(struct enroll *s, struct http_exchange *x, struct alias 
     ra_maker_ensure(s->parts.ra_maker, alias, ca_ready, w);
 }
 
-/* ---- PKIOperation ----------------------------------------------------------------------------------------
- */
+/* ---- PKIOperation -------------------------------------------------------------------------------------- */
 
 static enum error_code take_message(struct enrolment *e, const struct http_exchange *x,
                                     const struct scep_query *query)
@@ -184,8 +181,7 @@ static void start_story(struct enroll *s, struct http_exchange *x, struct alias 
     enrolment_run(e);
 }
 
-/* ---- dispatch --------------------------------------------------------------------------------------------
- */
+/* ---- dispatch ------------------------------------------------------------------------------------------ */
 
 static enum error_code check_method(const struct http_exchange *x, enum scep_operation operation,
                                     const struct alias *alias)
@@ -230,8 +226,7 @@ void enroll_handle(void *service, struct http_exchange *x)
         wait_for_ca(s, x, alias);
 }
 
-/* ---- the service -----------------------------------------------------------------------------------------
- */
+/* ---- the service --------------------------------------------------------------------------------------- */
 
 enum error_code enroll_create(struct enroll **out, const struct enroll_parts *parts,
                               const struct gateway_settings *settings, struct error *e)

@@ -7,8 +7,7 @@
 #define PKI_MESSAGE "application/x-pki-message"
 #define REPLY_MAX   (256 * 1024)
 
-/* ---- seal ------------------------------------------------------------------------------------------------
- */
+/* ---- seal ---------------------------------------------------------------------------------------------- */
 
 static void seal_run(void *data)
 {
@@ -94,8 +93,7 @@ enum step_result step_sealed(struct enrolment *e)
     return enrolment_fail(e, ERR_INTERNAL, "the reply cannot be sealed: %s", error_text(&e->sealing.error));
 }
 
-/* ---- reply, metrics, log, audit --------------------------------------------------------------------------
- */
+/* ---- reply, metrics, log, audit ------------------------------------------------------------------------ */
 
 static const char *status_name(enum scep_pki_status status)
 {

@@ -53,8 +53,7 @@ static void ask_store(struct resumption *r, store_done *done)
     persist_start(&r->persist);
 }
 
-/* ---- expire ----------------------------------------------------------------------------------------------
- */
+/* ---- expire -------------------------------------------------------------------------------------------- */
 
 static void expired(void *context, struct store_answer *answer)
 {
@@ -90,8 +89,7 @@ static void expire(struct resumption *r)
     ask_store(r, expired);
 }
 
-/* ---- resume ----------------------------------------------------------------------------------------------
- */
+/* ---- resume -------------------------------------------------------------------------------------------- */
 
 static void resubmitted(void *context, const struct outcome *outcome)
 {

@@ -226,8 +226,7 @@ static void move_attention(struct submission *s)
     note(s, LOG_LEVEL_ERROR, "request.attention", s->reason);
 }
 
-/* ---- recording -------------------------------------------------------------------------------------------
- */
+/* ---- recording ----------------------------------------------------------------------------------------- */
 
 static void record(struct submission *s, store_done *done);
 static void submission_recorded(void *context, struct store_answer *answer);
@@ -308,8 +307,7 @@ static void submission_answered(void *context, const struct backend_result *resu
     record(s, submission_recorded);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------------------------------------- */
 
 /* How to go on; false when nobody can know what became of a lost submission. */
 static bool choose_call(const struct submission *s, enum backend_call_kind *kind)

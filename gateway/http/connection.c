@@ -18,7 +18,8 @@
 #define LINGER_MS    2000
 #define LINGER_BYTES ((size_t)4 << 20)
 #define BUFFER_ROOM                                                                                          \
-    ((size_t)64 << 10) /* in the input beside head and body: chunk lines, the next request                   \
+    ((size_t)64                                                                                              \
+     << 10) /* in the input beside head and body: chunk lines, the next request                   \
                         */
 
 /* What we answer ourselves. All of them close the connection. */
@@ -98,8 +99,7 @@ static void release(struct connection *c)
     free(c);
 }
 
-/* ---- the end of a connection ----------------------------------------------------------------------------
- */
+/* ---- the end of a connection --------------------------------------------------------------------------- */
 
 static void drain(evutil_socket_t fd, short what, void *context)
 {
@@ -202,8 +202,7 @@ static void deadline(evutil_socket_t fd, short what, void *context)
     }
 }
 
-/* ---- refusing a request ---------------------------------------------------------------------------------
- */
+/* ---- refusing a request -------------------------------------------------------------------------------- */
 
 static void refusal_written(struct bufferevent *bev, void *context)
 {
@@ -234,8 +233,7 @@ static void answer_refusal(struct connection *c)
     bufferevent_enable(c->bev, EV_WRITE);
 }
 
-/* ---- the head of a request ------------------------------------------------------------------------------
- */
+/* ---- the head of a request ----------------------------------------------------------------------------- */
 
 static size_t skip_blank_lines(struct evbuffer *input)
 {
@@ -298,8 +296,7 @@ static void arrived(struct evbuffer *input, const struct evbuffer_cb_info *info,
         inspect(c, input, evbuffer_get_length(input) - info->n_added);
 }
 
-/* ---- the beginning of a connection ----------------------------------------------------------------------
- */
+/* ---- the beginning of a connection --------------------------------------------------------------------- */
 
 static void name_peer(struct connection *c, const struct sockaddr *peer)
 {
@@ -416,8 +413,7 @@ struct bufferevent *connection_bufferevent(struct event_base *base, void *contex
     return bev;
 }
 
-/* ---- requests -------------------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------------------ */
 
 void connection_hold(struct connection *c, struct exchange *x, bool unread)
 {

@@ -31,8 +31,7 @@ static char *text_of(struct bytes b)
     return strndup((const char *)b.data, b.len);
 }
 
-/* ---- framing ---------------------------------------------------------------------------------------------
- */
+/* ---- framing ------------------------------------------------------------------------------------------- */
 
 static bool is_token(const char *name)
 {
@@ -84,8 +83,7 @@ bool exchange_unread_body(struct evhttp_request *request)
     return (length && strcmp(length, "0") != 0) || evhttp_find_header(headers, "Transfer-Encoding");
 }
 
-/* ---- the exchange ----------------------------------------------------------------------------------------
- */
+/* ---- the exchange -------------------------------------------------------------------------------------- */
 
 static bool fill(struct exchange *x)
 {

@@ -132,7 +132,7 @@ void attempt_install(struct ra_attempt *a)
 {
     alias_install_ra(a->alias, ra_set_ref(a->set));
     if (a->parts.metrics)
-        metrics_set(a->parts.metrics, METRIC_RA_EXPIRY, (double)(a->set->not_after / 1000),
+        metrics_set(a->parts.metrics, METRIC_RA_EXPIRY, (double)a->set->not_after / 1000,
                     METRIC_LABELS(attempt_settings(a)->name));
     if (a->installed)
         a->installed(a->context);

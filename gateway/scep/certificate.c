@@ -40,31 +40,34 @@ typedef struct certificate_validity CERTIFICATE_VALIDITY;
 typedef struct certificate_tbs CERTIFICATE_TBS;
 typedef struct certificate CERTIFICATE;
 
-ASN1_SEQUENCE(CERTIFICATE_VALIDITY) = {
-    ASN1_SIMPLE(CERTIFICATE_VALIDITY, not_before, ASN1_TIME),
-    ASN1_SIMPLE(CERTIFICATE_VALIDITY, not_after, ASN1_TIME),
+ASN1_SEQUENCE(CERTIFICATE_VALIDITY) =
+    {
+        ASN1_SIMPLE(CERTIFICATE_VALIDITY, not_before, ASN1_TIME),
+        ASN1_SIMPLE(CERTIFICATE_VALIDITY, not_after, ASN1_TIME),
 } static_ASN1_SEQUENCE_END(CERTIFICATE_VALIDITY)
 
-ASN1_SEQUENCE(CERTIFICATE_TBS) = {
-    ASN1_EXP_OPT(CERTIFICATE_TBS, version, ASN1_INTEGER, 0),
-    ASN1_SIMPLE(CERTIFICATE_TBS, serial, ASN1_INTEGER),
-    ASN1_SIMPLE(CERTIFICATE_TBS, signature, X509_ALGOR),
-    ASN1_SIMPLE(CERTIFICATE_TBS, issuer, X509_NAME),
-    ASN1_SIMPLE(CERTIFICATE_TBS, validity, CERTIFICATE_VALIDITY),
-    ASN1_SIMPLE(CERTIFICATE_TBS, subject, X509_NAME),
-    ASN1_SIMPLE(CERTIFICATE_TBS, spki, ASN1_ANY),
-    ASN1_IMP_OPT(CERTIFICATE_TBS, issuer_uid, ASN1_BIT_STRING, 1),
-    ASN1_IMP_OPT(CERTIFICATE_TBS, subject_uid, ASN1_BIT_STRING, 2),
-    ASN1_EXP_SEQUENCE_OF_OPT(CERTIFICATE_TBS, extensions, X509_EXTENSION, 3),
+        ASN1_SEQUENCE(CERTIFICATE_TBS) =
+            {
+                ASN1_EXP_OPT(CERTIFICATE_TBS, version, ASN1_INTEGER, 0),
+                ASN1_SIMPLE(CERTIFICATE_TBS, serial, ASN1_INTEGER),
+                ASN1_SIMPLE(CERTIFICATE_TBS, signature, X509_ALGOR),
+                ASN1_SIMPLE(CERTIFICATE_TBS, issuer, X509_NAME),
+                ASN1_SIMPLE(CERTIFICATE_TBS, validity, CERTIFICATE_VALIDITY),
+                ASN1_SIMPLE(CERTIFICATE_TBS, subject, X509_NAME),
+                ASN1_SIMPLE(CERTIFICATE_TBS, spki, ASN1_ANY),
+                ASN1_IMP_OPT(CERTIFICATE_TBS, issuer_uid, ASN1_BIT_STRING, 1),
+                ASN1_IMP_OPT(CERTIFICATE_TBS, subject_uid, ASN1_BIT_STRING, 2),
+                ASN1_EXP_SEQUENCE_OF_OPT(CERTIFICATE_TBS, extensions, X509_EXTENSION, 3),
 } static_ASN1_SEQUENCE_END(CERTIFICATE_TBS)
 
-ASN1_SEQUENCE(CERTIFICATE) = {
-    ASN1_SIMPLE(CERTIFICATE, tbs, CERTIFICATE_TBS),
-    ASN1_SIMPLE(CERTIFICATE, signature_algorithm, X509_ALGOR),
-    ASN1_SIMPLE(CERTIFICATE, signature, ASN1_BIT_STRING),
+                ASN1_SEQUENCE(CERTIFICATE) =
+                    {
+                        ASN1_SIMPLE(CERTIFICATE, tbs, CERTIFICATE_TBS),
+                        ASN1_SIMPLE(CERTIFICATE, signature_algorithm, X509_ALGOR),
+                        ASN1_SIMPLE(CERTIFICATE, signature, ASN1_BIT_STRING),
 } static_ASN1_SEQUENCE_END(CERTIFICATE)
 
-static void certificate_release(CERTIFICATE *c)
+                        static void certificate_release(CERTIFICATE * c)
 {
     ASN1_item_free((ASN1_VALUE *)c, ASN1_ITEM_rptr(CERTIFICATE));
 }
@@ -124,7 +127,8 @@ static bool spki_hash(uint8_t out[32], const ASN1_TYPE *spki)
     if (spki->type != V_ASN1_SEQUENCE)
         return false;
     const ASN1_STRING *raw = spki->value.sequence;
-    return EVP_Digest(ASN1_STRING_get0_data(raw), (size_t)ASN1_STRING_length(raw), out, NULL, EVP_sha256(), NULL) == 1;
+    return EVP_Digest(ASN1_STRING_get0_data(raw), (size_t)ASN1_STRING_length(raw), out, NULL, EVP_sha256(),
+                      NULL) == 1;
 }
 
 enum error_code certificate_read(struct certificate_facts *out, struct bytes der, struct error *e)
@@ -138,8 +142,8 @@ enum error_code certificate_read(struct certificate_facts *out, struct bytes der
     memset(out, 0, sizeof *out);
     if (!serial_text(out->serial, sizeof out->serial, t->serial) ||
         !name_text(out->issuer, sizeof out->issuer, t->issuer) ||
-        !name_text(out->subject, sizeof out->subject, t->subject) || !name_hash(out->issuer_sha256, t->issuer) ||
-        !time_ms(&out->not_before, t->validity->not_before) ||
+        !name_text(out->subject, sizeof out->subject, t->subject) ||
+        !name_hash(out->issuer_sha256, t->issuer) || !time_ms(&out->not_before, t->validity->not_before) ||
         !time_ms(&out->not_after, t->validity->not_after) || !spki_hash(out->spki_sha256, t->spki))
         return error_set_openssl(e, ERR_KEY_UNUSABLE, "the certificate has a field that cannot be read");
     return ERR_OK;

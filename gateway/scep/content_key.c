@@ -13,8 +13,7 @@ DEFINE_CLEANUP(EVP_CIPHER, EVP_CIPHER *, EVP_CIPHER_free)
 
 #define BLOCK_MAX 16
 
-/* ---- without branches on secrets -------------------------------------------------------------------------
- */
+/* ---- without branches on secrets ----------------------------------------------------------------------- */
 
 /* 0xFF for zero, 0 otherwise. */
 static uint8_t mask_of_zero(uint8_t value)
@@ -63,8 +62,7 @@ static size_t unpad_cbc(const uint8_t *data, size_t len, size_t block, bool *sou
     return len - (pad & good);
 }
 
-/* ---- key transport ---------------------------------------------------------------------------------------
- */
+/* ---- key transport ------------------------------------------------------------------------------------- */
 
 static EVP_PKEY_CTX *transport_context(EVP_PKEY *key, const struct scep_key_transport *t)
 {
@@ -113,8 +111,7 @@ static enum error_code content_key(uint8_t *key, size_t key_len, bool *sound, co
     return ERR_OK;
 }
 
-/* ---- content ---------------------------------------------------------------------------------------------
- */
+/* ---- content ------------------------------------------------------------------------------------------- */
 
 static enum error_code decrypt_content(struct decrypted *out, const struct enveloped *v,
                                        const EVP_CIPHER *cipher, const uint8_t *key)

@@ -14,7 +14,8 @@
 
 #define CHALLENGE_MAX  255 /* RFC 2985 section 5.4.1: pkcs-9-ub-challengePassword */
 #define ATTRIBUTES_MAX 64
-#define SIZE_LIMIT     (128 * 1024) /* what is issued for it must fit into a reply, whatever bodies may come in \
+#define SIZE_LIMIT                                                                                           \
+    (128 * 1024) /* what is issued for it must fit into a reply, whatever bodies may come in \
                                      */
 
 DEFINE_CLEANUP(X509_ALGOR, X509_ALGOR *, X509_ALGOR_free)
@@ -40,8 +41,7 @@ static enum error_code malformed(struct error *e, const char *what)
     return error_set(e, ERR_ENVELOPE_UNREADABLE, "the certificate request: %s", what);
 }
 
-/* ---- slices ----------------------------------------------------------------------------------------------
- */
+/* ---- slices -------------------------------------------------------------------------------------------- */
 
 static bool slice_info(struct parsed *p, struct bytes content)
 {
@@ -80,8 +80,7 @@ static enum error_code slice(struct parsed *p, struct error *e)
     return ERR_OK;
 }
 
-/* ---- signature -------------------------------------------------------------------------------------------
- */
+/* ---- signature ----------------------------------------------------------------------------------------- */
 
 /* The info goes into the digest as it was sent: an ASN1_SEQUENCE is encoded by copying it. */
 static bool signature_verifies(struct parsed *p, EVP_PKEY *key)
@@ -149,8 +148,7 @@ static void spend(struct bytes spki)
         (void)EVP_PKEY_verify(context, signature, len, digest, sizeof digest);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------
- */
+/* ---- attributes ---------------------------------------------------------------------------------------- */
 
 static enum error_code read_challenge(struct parsed *p, struct bytes value, struct error *e)
 {
@@ -266,8 +264,7 @@ static enum error_code read_subject(struct parsed *p, struct error *e)
                    : malformed(e, "its subject cannot be decoded");
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------
- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 enum error_code csr_parse(struct csr **out, struct bytes der, EVP_PKEY *known_key, struct bytes known_spki,
                           int rsa_max_bits, struct error *e)

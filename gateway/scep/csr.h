@@ -16,7 +16,8 @@ enum key_kind { KEY_OTHER, KEY_RSA, KEY_EC, KEY_ED25519, KEY_ED448, KEY_DSA };
 struct key_facts {
     enum key_kind kind;
     int bits;
-    const char *curve; /* "P-256", "P-384", "P-521", or OpenSSL's short name; NULL for others. Static memory. */
+    const char
+        *curve; /* "P-256", "P-384", "P-521", or OpenSSL's short name; NULL for others. Static memory. */
 };
 
 enum san_kind { SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SAN_UPN, SAN_DIRECTORY, SAN_OTHER, SAN_KIND_COUNT };
@@ -28,22 +29,24 @@ struct subject_field {
 
 struct san_entry {
     enum san_kind kind;
-    const char *value; /* as text; IP addresses in presentation form, directory names as RFC 2253, SAN_OTHER as its OID */
+    const char *
+        value; /* as text; IP addresses in presentation form, directory names as RFC 2253, SAN_OTHER as its OID */
 };
 
 #define CSR_FIELDS_MAX 32
-#define CSR_SANS_MAX 64
+#define CSR_SANS_MAX   64
 
 struct csr {
-    struct bytes der;              /* exactly as decrypted */
-    struct bytes subject_der;      /* X.501 Name */
-    struct bytes spki_der;         /* SubjectPublicKeyInfo, byte for byte */
-    struct bytes extensions_der;   /* SEQUENCE OF Extension as requested; empty when none. All three OIDs of N-13, merged */
-    uint8_t info_sha256[32];       /* hash of CertificationRequestInfo: the identity of a request */
+    struct bytes der;         /* exactly as decrypted */
+    struct bytes subject_der; /* X.501 Name */
+    struct bytes spki_der;    /* SubjectPublicKeyInfo, byte for byte */
+    struct bytes
+        extensions_der; /* SEQUENCE OF Extension as requested; empty when none. All three OIDs of N-13, merged */
+    uint8_t info_sha256[32]; /* hash of CertificationRequestInfo: the identity of a request */
     uint8_t spki_sha256[32];
     struct key_facts key;
     int signature_digest; /* NID of the hash in the CSR's own signature; NID_undef for EdDSA */
-    char *subject_text; /* RFC 2253 */
+    char *subject_text;   /* RFC 2253 */
     struct subject_field fields[CSR_FIELDS_MAX];
     size_t field_count;
     struct san_entry sans[CSR_SANS_MAX];

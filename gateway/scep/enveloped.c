@@ -39,8 +39,7 @@ static int algorithm_nid(const X509_ALGOR *algorithm)
     return OBJ_obj2nid(oid);
 }
 
-/* ---- content ---------------------------------------------------------------------------------------------
- */
+/* ---- content ------------------------------------------------------------------------------------------- */
 
 static enum error_code read_cipher(struct enveloped *v, struct ber *algorithm, uint32_t ciphers,
                                    struct error *e)
@@ -88,8 +87,7 @@ static enum error_code read_encrypted(struct enveloped *v, struct bytes content,
                : malformed(e, "the encrypted content is not an OCTET STRING");
 }
 
-/* ---- recipients ------------------------------------------------------------------------------------------
- */
+/* ---- recipients ---------------------------------------------------------------------------------------- */
 
 /* KeyTransRecipientInfo is the one form without a context tag. */
 static enum error_code check_recipients(struct bytes recipients, struct error *e)
@@ -249,8 +247,7 @@ enum error_code enveloped_find(struct enveloped *v, const struct scep_recipient 
                      "no recipient of the envelope is an RA certificate of this endpoint");
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------
- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 enum error_code enveloped_read(struct enveloped *v, struct bytes content, uint32_t ciphers, struct error *e)
 {

@@ -8,13 +8,13 @@
 #include "base/error.h"
 
 enum scep_message_type { /* section 3.2.1.2 */
-    SCEP_CERT_REP = 3,
-    SCEP_RENEWAL_REQ = 17,
-    SCEP_UPDATE_REQ = 18,
-    SCEP_PKCS_REQ = 19,
-    SCEP_CERT_POLL = 20,
-    SCEP_GET_CERT = 21,
-    SCEP_GET_CRL = 22,
+                         SCEP_CERT_REP = 3,
+                         SCEP_RENEWAL_REQ = 17,
+                         SCEP_UPDATE_REQ = 18,
+                         SCEP_PKCS_REQ = 19,
+                         SCEP_CERT_POLL = 20,
+                         SCEP_GET_CERT = 21,
+                         SCEP_GET_CRL = 22,
 };
 
 #define SCEP_TYPE(type) (1u << (type)) /* for sets of them */
@@ -42,7 +42,7 @@ enum scep_digest {
     SCEP_DIGEST_MD5 = 1 << 5,
 };
 
-#define SCEP_CIPHERS_MODERN (SCEP_CIPHER_AES128 | SCEP_CIPHER_AES192 | SCEP_CIPHER_AES256)
+#define SCEP_CIPHERS_MODERN  (SCEP_CIPHER_AES128 | SCEP_CIPHER_AES192 | SCEP_CIPHER_AES256)
 #define SCEP_CIPHERS_DEFAULT (SCEP_CIPHERS_MODERN | SCEP_CIPHER_DES3)
 #define SCEP_DIGESTS_MODERN                                                                                  \
     (SCEP_DIGEST_SHA224 | SCEP_DIGEST_SHA256 | SCEP_DIGEST_SHA384 | SCEP_DIGEST_SHA512)
@@ -65,6 +65,6 @@ enum scep_digest scep_digest_of_nid(int nid);
 
 /* The largest values that are echoed (checklist I-06, K-06). */
 #define SCEP_TRANSACTION_ID_MAX 255
-#define SCEP_NONCE_MAX 64
-#define SCEP_NONCE_SIZE 16
-#define SCEP_SPKI_HASH_SIZE 32
+#define SCEP_NONCE_MAX          64
+#define SCEP_NONCE_SIZE         16
+#define SCEP_SPKI_HASH_SIZE     32

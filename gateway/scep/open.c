@@ -29,8 +29,7 @@ struct opening {
     struct decrypted decrypted;
 };
 
-/* ---- outer structure -------------------------------------------------------------------------------------
- */
+/* ---- outer structure ----------------------------------------------------------------------------------- */
 
 /* The certificates and signers of a SignedData, counted before OpenSSL decodes any of them. */
 static enum error_code count_parts(struct bytes in, struct error *e)
@@ -69,8 +68,7 @@ static enum error_code read_structure(struct opening *o, struct error *e)
     return o->info ? ERR_OK : error_set(e, ERR_MESSAGE_MALFORMED, "the message has no signer");
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------
- */
+/* ---- attributes ---------------------------------------------------------------------------------------- */
 
 static enum error_code read_echoed(struct bytes *out, const struct opening *o, enum scep_attribute which,
                                    size_t max, struct error *e)
@@ -197,8 +195,7 @@ static enum error_code read_type(struct opening *o, struct error *e)
     return ERR_OK;
 }
 
-/* ---- algorithms, signature, recipient --------------------------------------------------------------------
- */
+/* ---- algorithms, signature, recipient ------------------------------------------------------------------ */
 
 static enum error_code check_digest(struct opening *o, struct error *e)
 {
@@ -246,8 +243,7 @@ static enum error_code find_recipient(struct opening *o, struct error *e)
     return code;
 }
 
-/* ---- stage two -------------------------------------------------------------------------------------------
- */
+/* ---- stage two ----------------------------------------------------------------------------------------- */
 
 static enum error_code unreadable(struct error *e, const char *cause)
 {
@@ -319,8 +315,7 @@ static enum error_code open_envelope(struct opening *o, struct error *e)
                                       : unreadable(e, "there are bytes behind the decrypted content");
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------
- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 /* Behind the identity a fault can be answered with a CertRep. */
 static const struct step {

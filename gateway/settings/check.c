@@ -122,8 +122,7 @@ static void check_alias(const struct check *c, const struct alias_settings *a)
                 a->name, duration_text(text, c->s->retention.finished_transaction));
 }
 
-/* ---- RA identities that several aliases have: a message to one of them opens at the others as well ------
- */
+/* ---- RA identities that several aliases have: a message to one of them opens at the others as well ----- */
 
 static int compare_ras(const void *a, const void *b)
 {

@@ -197,7 +197,7 @@ static char **read_lines(const char *path, size_t *count)
     return lines;
 }
 
-static STACK_OF(X509) * read_ca(const char *path)
+static STACK_OF(X509) *read_ca(const char *path)
 {
     struct error e = {0};
     struct secret body = {0};

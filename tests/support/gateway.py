@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import sqlite3
@@ -28,9 +29,14 @@ numbers = itertools.count()
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Free now, and below the ports that the system gives to clients, which would take it again before the gateway binds."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port := random.randrange(15000, 32000)))
+                return port
+            except OSError:
+                continue
 
 
 def eventually(question, what, patience=PATIENCE):

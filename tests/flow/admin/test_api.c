@@ -248,8 +248,7 @@ TEST(paths_and_queries_are_checked)
     rig_free(&r);
 }
 
-/* ---- a store that loses answers ---------------------------------------------------------------------------
- */
+/* ---- a store that loses answers ------------------------------------------------------------------------ */
 
 TEST(a_lost_answer_is_asked_for_again)
 {
@@ -277,8 +276,7 @@ TEST(what_stays_unknown_is_not_promised)
     rig_free(&r);
 }
 
-/* ---- transactions and certificates ------------------------------------------------------------------------
- */
+/* ---- transactions and certificates --------------------------------------------------------------------- */
 
 #define TRANSACTION "0123456789abcdef0123456789abcdef"
 #define ISSUER      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -426,8 +424,7 @@ TEST(reload_and_log_level_reach_the_server)
     rig_free(&r);
 }
 
-/* ---- the public listener ----------------------------------------------------------------------------------
- */
+/* ---- the public listener ------------------------------------------------------------------------------- */
 
 static bool public_says(struct rig *r, const char *target, int status, const char *text)
 {

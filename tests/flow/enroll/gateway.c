@@ -26,8 +26,7 @@ static void must(enum error_code code, const struct error *e, const char *what)
     abort();
 }
 
-/* ---- clock -----------------------------------------------------------------------------------------------
- */
+/* ---- clock --------------------------------------------------------------------------------------------- */
 
 static int64_t stepped_realtime(void *context)
 {
@@ -45,8 +44,7 @@ void gateway_step(struct gateway *g, int64_t ms)
     atomic_fetch_add(&g->ahead, ms);
 }
 
-/* ---- making ----------------------------------------------------------------------------------------------
- */
+/* ---- making -------------------------------------------------------------------------------------------- */
 
 static void parse_settings(struct gateway *g)
 {
@@ -204,8 +202,7 @@ void gateway_open(struct gateway *g, const struct gateway_wish *wish)
         warm_up(g);
 }
 
-/* ---- destroying ------------------------------------------------------------------------------------------
- */
+/* ---- destroying ---------------------------------------------------------------------------------------- */
 
 static bool idle(void *context)
 {
@@ -253,8 +250,7 @@ void gateway_close(struct gateway *g)
     nftw(g->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------
- */
+/* ---- looking ------------------------------------------------------------------------------------------- */
 
 bool gateway_wait(struct gateway *g, bool (*holds)(void *), void *context)
 {

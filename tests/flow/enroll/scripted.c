@@ -18,8 +18,7 @@ static size_t queued;
 static uint8_t last_serial[16];
 static struct backend_op *ops; /* started and not answered yet */
 
-/* ---- the CA ----------------------------------------------------------------------------------------------
- */
+/* ---- the CA -------------------------------------------------------------------------------------------- */
 
 static EVP_PKEY *ca_key;
 static X509 *ca;
@@ -57,8 +56,7 @@ __attribute__((destructor)) static void ca_forget(void)
     EVP_PKEY_free(ca_key);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------
- */
+/* ---- answers ------------------------------------------------------------------------------------------- */
 
 struct backend_op {
     struct backend_op *next;
@@ -134,8 +132,7 @@ static struct script take_script(void)
     return s;
 }
 
-/* ---- the type --------------------------------------------------------------------------------------------
- */
+/* ---- the type ------------------------------------------------------------------------------------------ */
 
 struct instance {
     struct backend_host *host;
@@ -262,8 +259,7 @@ static struct backend_type type = {
     .ca_chain = scripted_ca_chain,
 };
 
-/* ---- behind the built-in types ---------------------------------------------------------------------------
- */
+/* ---- behind the built-in types ------------------------------------------------------------------------- */
 
 const struct backend_type *const *__real_backend_types(size_t *count);
 const struct backend_type *const *__wrap_backend_types(size_t *count);
@@ -292,8 +288,7 @@ const struct settings_catalogue *__wrap_backend_catalogue(void)
     return &all;
 }
 
-/* ---- the test's side -------------------------------------------------------------------------------------
- */
+/* ---- the test's side ----------------------------------------------------------------------------------- */
 
 void scripted_reset(void)
 {

@@ -55,8 +55,7 @@ static bool becomes(enum transaction_state state)
     return gateway_wait(&g, is_state, &state);
 }
 
-/* ---- pending ---------------------------------------------------------------------------------------------
- */
+/* ---- pending ------------------------------------------------------------------------------------------- */
 
 TEST(pending_is_polled_when_its_delay_is_over)
 {
@@ -171,8 +170,7 @@ TEST(a_pending_request_expires_and_gives_its_challenge_back)
     end();
 }
 
-/* ---- verdicts --------------------------------------------------------------------------------------------
- */
+/* ---- verdicts ------------------------------------------------------------------------------------------ */
 
 TEST(rejected_is_a_failure)
 {
@@ -279,8 +277,7 @@ TEST(a_backend_that_cannot_plan_answers_503_and_leaves_the_challenge)
     end();
 }
 
-/* ---- slow, lost, gone ------------------------------------------------------------------------------------
- */
+/* ---- slow, lost, gone ---------------------------------------------------------------------------------- */
 
 TEST(a_slow_backend_makes_the_client_poll)
 {
@@ -393,8 +390,7 @@ TEST(a_lost_submission_that_expires_keeps_its_challenge)
     end();
 }
 
-/* ---- the serial number is another certificate's ----------------------------------------------------------
- */
+/* ---- the serial number is another certificate's -------------------------------------------------------- */
 
 TEST(a_serial_number_that_is_taken_fails_the_request)
 {

@@ -34,8 +34,7 @@ static void close_only(struct bench *b)
     b->store = NULL;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 TEST(a_second_daemon_is_told_who_has_the_store)
 {
@@ -183,8 +182,7 @@ TEST(an_erased_csr_is_not_left_in_the_file)
     bench_close(&b);
 }
 
-/* ---- a failing disk ---------------------------------------------------------------------------------------
- */
+/* ---- a failing disk ------------------------------------------------------------------------------------ */
 
 static void wait_ready(struct bench *b, bool wanted)
 {

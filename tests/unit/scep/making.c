@@ -36,8 +36,7 @@ void making_end(void)
     arena = NULL;
 }
 
-/* ---- encoding --------------------------------------------------------------------------------------------
- */
+/* ---- encoding ------------------------------------------------------------------------------------------ */
 
 static uint8_t *room(size_t len)
 {
@@ -169,8 +168,7 @@ struct bytes der_common_name(const char *text)
     return DER(0x30, DER(0x31, DER(0x30, der_oid("2.5.4.3"), der_text(0x0C, text))));
 }
 
-/* ---- signing ---------------------------------------------------------------------------------------------
- */
+/* ---- signing ------------------------------------------------------------------------------------------- */
 
 static struct bytes sign(EVP_PKEY *key, const char *digest, bool pss, struct bytes data)
 {
@@ -215,8 +213,7 @@ static struct bytes spoiled(struct bytes signature, bool bad)
     return signature;
 }
 
-/* ---- PKCS#10 ---------------------------------------------------------------------------------------------
- */
+/* ---- PKCS#10 ------------------------------------------------------------------------------------------- */
 
 struct bytes made_attribute(const char *oid, struct bytes value)
 {
@@ -248,8 +245,7 @@ struct bytes made_csr(const struct csr_wish *w)
         w->behind);
 }
 
-/* ---- envelopes -------------------------------------------------------------------------------------------
- */
+/* ---- envelopes ----------------------------------------------------------------------------------------- */
 
 struct bytes made_issuer_and_serial(X509 *certificate)
 {
@@ -341,8 +337,7 @@ struct bytes made_envelope(const struct envelope_wish *w)
     return ber_indefinite(0x30, CONCAT(type, ber_indefinite(0xA0, data)));
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------------------------------ */
 
 static struct bytes content_digest(const struct message_wish *w, const char *digest)
 {

@@ -28,8 +28,7 @@
 void making_start(void);
 void making_end(void);
 
-/* ---- encoding --------------------------------------------------------------------------------------------
- */
+/* ---- encoding ------------------------------------------------------------------------------------------ */
 
 struct bytes der_join(uint8_t tag, const struct bytes *parts, size_t count);
 #define DER(tag, ...)                                                                                        \
@@ -56,8 +55,7 @@ struct bytes der_common_name(const char *text); /* a Name with one CN */
 struct bytes der_certificate(X509 *certificate);
 struct bytes der_spki(EVP_PKEY *key);
 
-/* ---- PKCS#10 ---------------------------------------------------------------------------------------------
- */
+/* ---- PKCS#10 ------------------------------------------------------------------------------------------- */
 
 #define MADE_ATTRIBUTES_MAX 80
 
@@ -80,8 +78,7 @@ struct bytes made_attribute(const char *oid, struct bytes value);
 /* "subjectAltName" as OpenSSL's notation "DNS:a.example,IP:10.0.0.1" */
 struct bytes made_extension(int nid, const char *value);
 
-/* ---- envelopes -------------------------------------------------------------------------------------------
- */
+/* ---- envelopes ----------------------------------------------------------------------------------------- */
 
 struct envelope_wish {
     X509 *recipient;
@@ -111,8 +108,7 @@ struct envelope_wish {
 struct bytes made_envelope(const struct envelope_wish *w);
 struct bytes made_issuer_and_serial(X509 *certificate);
 
-/* ---- messages --------------------------------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------------------------------ */
 
 struct message_wish {
     X509 *signer;

@@ -368,8 +368,7 @@ Test(refused, strings_in_pieces_of_pieces)
     request_refused(ERR_MESSAGE_MALFORMED, "not an OCTET STRING");
 }
 
-/* ---- signer ----------------------------------------------------------------------------------------------
- */
+/* ---- signer -------------------------------------------------------------------------------------------- */
 
 Test(refused, signer_certificate_missing)
 {

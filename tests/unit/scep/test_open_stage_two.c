@@ -1,6 +1,7 @@
 /* test_open_stage_two.c: from the first private-key operation on there is one verdict, and the same work for
  * every cause. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "requests.h"
 #include "scep/content_key.h"
@@ -12,7 +13,7 @@ static const struct bytes nothing = {0};
 static void unreadable(const char *cause)
 {
     request_refused(ERR_ENVELOPE_UNREADABLE, cause);
-    cr_assert_eq(f.opened->type, f.message.type ? atoi(f.message.type) : SCEP_PKCS_REQ);
+    cr_assert_eq(f.opened->type, f.message.type ? (int)strtol(f.message.type, NULL, 10) : SCEP_PKCS_REQ);
     cr_assert_eq(f.opened->cipher, f.opened->cipher & SCEP_CIPHERS_DEFAULT);
     cr_assert_not_null(f.opened->signer);
     cr_assert_str_eq(error_info(f.e.code)->sentence, "the message could not be read");
