@@ -2,9 +2,12 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
+import socket
 import subprocess
+import tempfile
 
 import identities
 import programs
@@ -25,17 +28,33 @@ def certificates(path):
 
 # ---- demo ------------------------------------------------------------------------------------------------
 
+def free_pair():
+    """A port for the endpoint with the next one free for metrics and health."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            if port < 65535 and probe.connect_ex(("127.0.0.1", port + 1)) != 0:
+                return port
+
+
 @pytest.fixture
-def demo(tmp_path):
-    """Runs `scepgate demo`; the process and its first output."""
+def folder():
+    """A folder with a short name: the admin socket lies in the state folder, and a socket's path has 107 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        yield pathlib.Path(name)
+
+
+@pytest.fixture
+def demo(folder):
+    """Runs `scepgate demo`; the process and its port."""
     running = []
 
     def run(*options):
-        port = free_port()
-        command = programs.without_randomisation([BINARY, "demo", "--port", str(port), "--state", str(tmp_path / "state"), *options])
-        with (tmp_path / "stderr").open("ab") as errors:
+        port = free_pair()
+        command = programs.without_randomisation([BINARY, "demo", "--port", str(port), "--state", str(folder / "state"), *options])
+        with (folder / "stderr").open("ab") as errors:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
-                                       cwd=tmp_path, env=programs.sanitizer_environment(tmp_path))
+                                       cwd=folder, env=programs.sanitizer_environment(folder))
         running.append(process)
         return process, port
 
@@ -44,19 +63,19 @@ def demo(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
         process.stdout.close()
-    assert not programs.found_reports(tmp_path)
+    assert not programs.found_reports(folder)
 
 
-def test_demo_says_what_a_client_needs_in_one_line_of_json(demo, tmp_path):
+def test_demo_says_what_a_client_needs_in_one_line_of_json(demo, folder):
     process, port = demo("--json", "--challenges", "3")
     line = json.loads(process.stdout.readline())
     assert line["url"] == f"http://127.0.0.1:{port}/scep/demo" and len(set(line["challenges"])) == 3
     assert line["pid"] == process.pid
     command = [BINARY, "enroll", line["url"], "--ca-sha256", line["ca_sha256"], "--challenge", line["challenges"][0], "--subject",
-               "CN=device-1", "--out", str(tmp_path / "device")]
-    subprocess.run(programs.without_randomisation(command), check=True, env=programs.sanitizer_environment(tmp_path),
+               "CN=device-1", "--out", str(folder / "device")]
+    subprocess.run(programs.without_randomisation(command), check=True, env=programs.sanitizer_environment(folder),
                    timeout=PATIENCE, stdout=subprocess.DEVNULL)
-    assert list((tmp_path / "device").rglob("*.pem"))
+    assert list((folder / "device").rglob("*.pem"))
 
 
 def test_demo_prints_commands_to_paste(demo):
@@ -70,14 +89,14 @@ def test_demo_prints_commands_to_paste(demo):
         assert word in said
 
 
-def test_demo_can_be_started_again(demo, tmp_path):
+def test_demo_can_be_started_again(demo, folder):
     first, _ = demo("--json")
     before = json.loads(first.stdout.readline())
     first.send_signal(signal.SIGINT)
     assert first.wait(PATIENCE) == 0
     again, _ = demo("--json")
     assert json.loads(again.stdout.readline())["ca_sha256"] == before["ca_sha256"]
-    assert (tmp_path / "state").is_dir()
+    assert (folder / "state").is_dir()
 
 
 # ---- ca --------------------------------------------------------------------------------------------------
