@@ -317,7 +317,8 @@ static void fill_begin(struct enrolment *e, const struct csr *csr, size_t plan_l
     record->id = e->record_id;
     record->key = key_of(e);
     memcpy(record->csr_info_sha256, csr->info_sha256, sizeof record->csr_info_sha256);
-    memcpy(record->recipient_sha256, e->opening.ra->current_sha256, sizeof record->recipient_sha256);
+    X509_digest(e->opening.ra->identities[e->opening.message->recipient].certificate, EVP_sha256(),
+                record->recipient_sha256, NULL);
     record->sealed_csr = buffer_bytes(&e->sealed_csr);
     record->plan = bytes_of(e->plan, plan_len);
     record->challenge_id = e->challenge.challenge_id;

@@ -197,10 +197,12 @@ const struct setting_row schema_alias[] = {
      .help = "Longest validity of a certificate. 0: as the backend decides."},
 
     {"proxy_signers.issuers", SETTING_PATHS, AT(proxy_signers.issuers), 0, 64, "[]",
-     .help = "PEM files of issuers whose certificates may sign requests for other keys: clients that enrol "
-             "on behalf of devices "
-             "(Jamf as proxy, Fleet, Google's connector). Everybody else must sign with the key that is to "
-             "be certified."},
+     .help =
+         "PEM files of issuers whose certificates may sign requests for other keys: clients that enrol "
+         "on behalf of devices "
+         "(Jamf as proxy, Fleet, Google's connector). Everybody else must sign with the key that is to "
+         "be certified. Name an issuer that certifies nobody but such clients: with the CA of this alias, "
+         "every device could enrol for every other."},
     {"proxy_signers.fingerprints", SETTING_LIST, AT(proxy_signers.fingerprints), 0, 1024, "[]",
      .check = form_fingerprint, .help = "The same for single signer certificates, by their SHA-256."},
 
