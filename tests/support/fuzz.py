@@ -57,6 +57,7 @@ def main():
         parser.error(f"no target {unknown[0] if unknown else 'at all'}; there are {', '.join(sorted(known))}")
     FINDINGS.mkdir(parents=True, exist_ok=True)
     chosen = [name.removeprefix("fuzz_") for name in arguments.targets] or sorted(known)
+    subprocess.run(["ninja", "--quiet", "-C", str(BUILD), *(os.path.relpath(known[name], BUILD) for name in chosen)], check=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(lambda name: run(name, known[name], arguments.seconds), chosen))
     findings = [text for text in found if text]
