@@ -483,6 +483,7 @@ int server_main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over its limit is a failed write, as a full disk is */
     if (!load_settings(&s, path))
         return 1;
     log_setup(s.settings->log.level, s.settings->log.format, STDERR_FILENO);
