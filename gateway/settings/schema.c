@@ -170,7 +170,10 @@ const struct setting_row schema_alias[] = {
      "unasked."},
     {"algorithms.digests", SETTING_CHOICES, AT(digests), 1, 5, "[sha1, sha224, sha256, sha384, sha512]",
      "sha1 sha224 sha256 sha384 sha512", SETTING_BITS,
-     "Accepted for signatures of messages. SHA-1 is on because Apple and NDES-era clients use it unasked."},
+     "Accepted for signatures of messages and of the requests inside them (one that is not gets "
+     "badMessageCheck, "
+     "which says no more; the audit trail does). SHA-1 is on because Apple and NDES-era clients use it "
+     "unasked."},
 
     {"policy.keys.types", SETTING_CHOICES, AT(policy.key_types), 1, 8, "[rsa, ec]", "rsa ec ed25519",
      .help = "Types of key that may be certified."},
