@@ -1,5 +1,6 @@
 /* test_queries.c: capabilities, CA certificates, and requests that never become a story. */
 #include <openssl/pkcs7.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -162,6 +163,21 @@ TEST(a_post_without_operation_is_a_message)
 
 #define CALLS 24
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+/* Keeps the only worker until the test opens the gate. */
+static void wait_at_gate(void *data)
+{
+    (void)data;
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+}
+
+static void nothing(void *data)
+{
+    (void)data;
+}
+
 TEST(over_the_bound_of_its_lane_an_alias_answers_503)
 {
     static struct call calls[CALLS];
@@ -169,11 +185,16 @@ TEST(over_the_bound_of_its_lane_an_alias_answers_503)
     gateway_open(
         &g, &(struct gateway_wish){.worker = "threads: 1, queue_per_alias: 1", .challenge = "type: none"});
     char ids[CALLS][16];
+    struct alias *alias = alias_directory_find(g.directory, "demo");
+    pthread_mutex_lock(&gate);
+    CHECK_INT(pool_submit(alias->lane, (struct job){wait_at_gate, nothing, NULL}), ERR_OK);
     for (int i = 0; i < CALLS; i++) {
         snprintf(ids[i], sizeof ids[i], "burst-%d", i);
         call_start(&calls[i], &g, &(struct wish){.transaction = ids[i]});
     }
-    for (int i = 0; i < CALLS; i++) {
+    for (int i = CALLS - 1; i >= 0; i--) { /* the first may have found room and waits for the worker */
+        if (i == 0)
+            pthread_mutex_unlock(&gate);
         call_finish(&calls[i], &a);
         if (a.status == 503 && strstr(a.http.head, "\r\nRetry-After: "))
             refused++;
