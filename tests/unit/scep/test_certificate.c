@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "scep/certificate.h"
 #include "identities.h"
+#include "scep/certificate.h"
 
 static X509_NAME *name_of(const char *cn)
 {
