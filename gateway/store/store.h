@@ -10,8 +10,11 @@
  * with that clock.
  *
  * A repeat with the same operation id gives the answer of the first, with the state as it is now; one that
- * was refused changed nothing and is judged anew. A store remembers at least its newest 65536 changes, across
- * restarts.
+ * was refused changed nothing and is judged anew. A store remembers a change for 15 minutes, or remembers its
+ * newest 65536 changes, across restarts.
+ *
+ * A lease belongs to the open store that took it. When that is closed or dies, an embedded store lets the next
+ * one take it at once; a shared one, which cannot know, when it runs out.
  *
  * Every key of one alias can live under one hash tag; what spans aliases is a secondary index.
  */
@@ -27,6 +30,8 @@ struct clock;
 struct event_base;
 
 /* ---- records ------------------------------------------------------------------------------------------- */
+
+#define TALLY_KEY_SIZE 16
 
 /* Stable states only; the transition table is in transaction/transaction.c. */
 enum transaction_state {
@@ -67,6 +72,7 @@ struct transaction_record {
     struct bytes cookie;
     int64_t next_poll;
     const char *challenge_id; /* "" without one */
+    bool challenge_bound;     /* it has one use of that challenge */
     const char *subject;      /* RFC 2253 */
     const char *client;       /* address of the first message */
     const char *error_name;   /* row of error.def, for REJECTED and FAILED; "" otherwise */
@@ -141,6 +147,28 @@ struct audit_event {
     const char *hash; /* SHA-256 over the previous row's hash and this row, hex */
 };
 
+/* A value under a master key, for `store rekey`. */
+struct sealed_record {
+    enum seal_kind kind;
+    const char *alias;
+    const char *record; /* what it is bound to: keys_unseal */
+    struct bytes value;
+};
+
+/* Refused challenges of one key within a window (challenge/limiter.h). */
+struct tally_record {
+    uint8_t key[TALLY_KEY_SIZE];
+    int64_t present; /* of all replicas in the window that the store's clock is in */
+    int64_t before;  /* in the window before it */
+};
+
+/* Another gateway process that uses the same store. */
+struct replica_record {
+    const char *id;
+    const char *facts; /* what it announced */
+    int64_t seen;
+};
+
 /* ---- requests ------------------------------------------------------------------------------------------ */
 
 enum store_operation {
@@ -178,6 +206,15 @@ enum store_operation {
     STORE_AUDIT_VERIFY, /* walks the chain -> OK | CONFLICT with `total` = sequence of the first bad row */
     STORE_SWEEP,        /* deletes what retention says, in bounded steps -> OK, `total` = rows deleted */
     STORE_PING,         /* a durable write -> OK */
+    /* replicas: what an embedded store has nobody to share with answers OK with no rows */
+    STORE_TALLY,    /* adds to counters -> OK, tallies[] in the order of the request; not durable */
+    STORE_ANNOUNCE, /* says that this process is alive -> OK, replicas[]: the others */
+    /* operation: all rows of a kind, oldest first, in pages */
+    STORE_SEALED_LIST, /* -> OK, sealed[], `next` */
+    STORE_RESEAL,      /* -> OK | STALE (the value is another one now) | NOT_FOUND */
+    STORE_EXPORT,      /* -> OK, the kind's records, `next` */
+    STORE_IMPORT,      /* -> OK (`repeated`: it was there already) | CONFLICT (another one is there) */
+    STORE_REINDEX,     /* rebuilds what spans aliases -> OK, `total` = aliases */
     STORE_OPERATION_COUNT
 };
 
@@ -202,6 +239,19 @@ struct obligation_new {
 #define STORE_EVENTS_MAX      4
 #define STORE_OBLIGATIONS_MAX 4
 #define STORE_HASHES_MAX      KEYS_MAX
+
+#define STORE_TALLIES_MAX     64
+
+/* What is exported and imported. Named leases are not: their holders are gone. */
+enum store_kind {
+    STORE_KIND_CHALLENGE,
+    STORE_KIND_TRANSACTION,
+    STORE_KIND_CERTIFICATE,
+    STORE_KIND_RA,
+    STORE_KIND_OBLIGATION,
+    STORE_KIND_AUDIT, /* in the order of their times; sequence and hash are made anew on import */
+    STORE_KIND_COUNT
+};
 
 struct store_list_filter {
     const char *alias;  /* NULL: all */
@@ -317,6 +367,45 @@ struct store_request {
             int limit;
         } sweep;
 
+        struct {
+            const char *alias;
+            int64_t window; /* ms; windows begin at multiples of it on the store's clock */
+            struct {
+                uint8_t key[TALLY_KEY_SIZE];
+                int64_t add; /* 0: only asks */
+            } entries[STORE_TALLIES_MAX];
+            size_t count;
+        } tally;
+        struct {
+            const char *replica; /* id of this process */
+            const char *facts;
+            int64_t life; /* it counts as gone when it has not announced itself for so long; 0: it leaves */
+        } announce;
+
+        struct {
+            const char *after; /* cursor; NULL: from the start */
+            int limit;
+        } sealed_list;
+        struct {
+            enum seal_kind kind;
+            const char *alias, *record;
+            struct bytes old, fresh;
+        } reseal;
+        struct {
+            enum store_kind kind;
+            const char *after;
+            int limit;
+        } export;
+        struct { /* the member of its kind; times, claims and states exactly as they are */
+            enum store_kind kind;
+            const struct challenge_record *challenge;
+            const struct transaction_record *transaction;
+            const struct certificate_record *certificate;
+            const struct ra_record *ra;
+            const struct obligation *obligation;
+            const struct audit_event *event; /* a repeat is known by its operation id alone */
+        } import;
+
         struct store_list_filter list;
     };
 };
@@ -326,6 +415,7 @@ struct store_answer {
     const char *reason; /* UNAVAILABLE, UNKNOWN: a sentence for the log; "" otherwise */
     uint64_t claim;     /* MINE */
     bool repeated;      /* this operation id had been carried out before */
+    int64_t now;        /* the store's clock when it answered: what its times are compared with */
     int64_t total;
     const struct transaction_record *transactions;
     size_t transaction_count;
@@ -339,6 +429,12 @@ struct store_answer {
     size_t obligation_count;
     const struct audit_event *events;
     size_t event_count;
+    const struct sealed_record *sealed;
+    size_t sealed_count;
+    const struct tally_record *tallies;
+    size_t tally_count;
+    const struct replica_record *replicas;
+    size_t replica_count;
     const char *next; /* cursor of the next page; "" at the end */
     struct arena *arena;
 };
