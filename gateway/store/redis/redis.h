@@ -13,7 +13,8 @@ enum redis_topology { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER };
 /* Texts are NULL or empty when there is none. Deadlines are ms. Everything is copied. */
 struct redis_options {
     enum redis_topology topology;
-    const char *const *addresses; /* "host:port", "[::1]:6379", "/run/redis.sock"; of the sentinels with SENTINEL */
+    const char *const
+        *addresses; /* "host:port", "[::1]:6379", "/run/redis.sock"; of the sentinels with SENTINEL */
     size_t address_count;
     const char *master;    /* SENTINEL: the name that the sentinels know */
     const char *user;      /* ACL user; NULL: the default one */

@@ -40,10 +40,18 @@ struct redis_command {
     void *context;
 };
 
-/* Copies the options. Does not connect before the loop runs. */
-enum error_code redis_router_create(struct redis_router **out, const struct redis_options *options,
-                                    struct event_base *base, struct error *e);
-void redis_router_free(struct redis_router *r); /* answers everything that is under way first; accepts NULL */
+struct redis_router_order {
+    const struct redis_options *options; /* copied */
+    struct event_base *base;
+    redis_notice *notice;
+    void *notice_context;
+};
+
+/* Does not connect before the loop runs. */
+enum error_code redis_router_create(struct redis_router **out, const struct redis_router_order *order,
+                                    struct error *e);
+/* Answers everything that is under way first, at once: sent commands are LOST. Accepts NULL. */
+void redis_router_free(struct redis_router *r);
 void redis_router_send(struct redis_router *r, struct redis_command *command);
 /* "PREFIX{TAG}:", what scripts get as their key. `out` has room for REDIS_BASE_SIZE. */
 #define REDIS_BASE_SIZE 256
