@@ -43,12 +43,12 @@ bool cluster_map_ready(const struct cluster_map *m, char *problem, size_t size)
     const struct redis_node *last = NULL;
     for (size_t i = 0; i < CLUSTER_SLOTS; i++) {
         const struct redis_node *n = m->router->slots[i];
-        if (n && (n == last || node_ready(n))) {
+        if (n && (n == last || redis_node_ready(n))) {
             last = n;
             continue;
         }
         if (problem && size && n)
-            snprintf(problem, size, "%s", node_problem(n));
+            snprintf(problem, size, "%s", redis_node_problem(n));
         else if (problem && size)
             snprintf(problem, size, "%s",
                      *m->problem ? m->problem : "no node of the cluster serves every slot");
@@ -86,13 +86,13 @@ static void answered(void *context, redisReply *reply)
 static struct redis_node *someone(struct redis_router *r, size_t turn)
 {
     size_t count = 0;
-    for (struct redis_node *n = r->nodes; n; n = node_next(n))
-        count += node_ready(n);
+    for (struct redis_node *n = r->nodes; n; n = redis_node_next(n))
+        count += redis_node_ready(n);
     if (count == 0)
         return NULL;
     size_t chosen = turn % count;
-    for (struct redis_node *n = r->nodes; n; n = node_next(n))
-        if (node_ready(n) && chosen-- == 0)
+    for (struct redis_node *n = r->nodes; n; n = redis_node_next(n))
+        if (redis_node_ready(n) && chosen-- == 0)
             return n;
     return NULL;
 }
@@ -109,8 +109,8 @@ static void ask(struct cluster_map *m)
     }
     m->wanted = false;
     m->asked = true;
-    m->told_by = *node_endpoint(n);
-    link_send(node_link(n), NULL, &m->question, 0, answered, r);
+    m->told_by = *redis_node_endpoint(n);
+    redis_link_send(redis_node_link(n), NULL, &m->question, 0, answered, r);
 }
 
 /* ---- applying ------------------------------------------------------------------------------------------ */
@@ -140,14 +140,14 @@ static void free_unmarked(struct redis_router *r)
 {
     struct redis_node *kept = NULL, *gone = NULL, *next;
     for (struct redis_node *n = r->nodes; n; n = next) {
-        next = node_next(n);
-        node_set_next(n, node_marked(n) ? kept : gone);
-        *(node_marked(n) ? &kept : &gone) = n;
+        next = redis_node_next(n);
+        redis_node_set_next(n, redis_node_marked(n) ? kept : gone);
+        *(redis_node_marked(n) ? &kept : &gone) = n;
     }
     r->nodes = kept ? kept : gone;
     for (struct redis_node *n = kept ? gone : NULL; n; n = next) {
-        next = node_next(n);
-        node_free(n);
+        next = redis_node_next(n);
+        redis_node_free(n);
     }
 }
 
@@ -157,8 +157,8 @@ static void apply(struct cluster_map *m)
     redisReply *fresh = m->fresh;
     m->fresh = NULL;
     memset(r->slots, 0, sizeof r->slots);
-    for (struct redis_node *n = r->nodes; n; n = node_next(n))
-        node_mark(n, false);
+    for (struct redis_node *n = r->nodes; n; n = redis_node_next(n))
+        redis_node_mark(n, false);
     for (size_t i = 0; i < fresh->elements; i++) {
         long long first, last;
         struct endpoint endpoint;
@@ -167,7 +167,7 @@ static void apply(struct cluster_map *m)
             n = router_node_at(r, &endpoint);
         if (!n)
             continue;
-        node_mark(n, true);
+        redis_node_mark(n, true);
         for (long long slot = first; slot <= last; slot++)
             r->slots[slot] = n;
     }

@@ -73,14 +73,14 @@ void durability_ask(struct redis_router *r, struct redis_node *n)
     if (!q)
         return;
     q->router = r;
-    endpoint_text(node_endpoint(n), q->place);
+    endpoint_text(redis_node_endpoint(n), q->place);
     for (size_t i = 0; i < QUESTIONS; i++) {
         struct arguments command;
         arguments_init(&command);
         arguments_text(&command, "CONFIG");
         arguments_text(&command, "GET");
         arguments_text(&command, questions[i]);
-        link_send(node_link(n), NULL, &command, 0, i + 1 < QUESTIONS ? answered : concluded, q);
+        redis_link_send(redis_node_link(n), NULL, &command, 0, i + 1 < QUESTIONS ? answered : concluded, q);
         arguments_free(&command);
     }
     if (r->options.topology == REDIS_SENTINEL && r->options.wait_replicas == 0)

@@ -41,7 +41,7 @@ struct redis_link {
     size_t expected;
     int greetings;        /* replies to come before it is open */
     struct event *timer;  /* the oldest deadline; while connecting, that of the connection */
-    struct event *ending; /* tells in a later turn what link_close has decided */
+    struct event *ending; /* tells in a later turn what redis_link_close has decided */
     link_opened *opened;
     link_closed *closed;
     void *context;
@@ -53,17 +53,17 @@ static int64_t now(void)
     return clock_monotonic(&clock_system);
 }
 
-bool link_is_open(const struct redis_link *l)
+bool redis_link_is_open(const struct redis_link *l)
 {
     return l->state == OPEN;
 }
 
-size_t link_expected(const struct redis_link *l)
+size_t redis_link_expected(const struct redis_link *l)
 {
     return l->expected;
 }
 
-const char *link_problem(const struct redis_link *l)
+const char *redis_link_problem(const struct redis_link *l)
 {
     return l->problem;
 }
@@ -82,7 +82,8 @@ static void end(struct redis_link *l, const char *format, ...)
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    snprintf(l->problem, sizeof l->problem, "Redis at %.70s: %.150s", endpoint_text(&l->endpoint, place), why);
+    snprintf(l->problem, sizeof l->problem, "Redis at %.70s: %.150s", endpoint_text(&l->endpoint, place),
+             why);
     bufferevent_disable(l->wire, EV_READ | EV_WRITE);
     event_del(l->timer);
     event_active(l->ending, EV_TIMEOUT, 1);
@@ -100,7 +101,7 @@ static struct expected *take_expected(struct redis_link *l)
     return e;
 }
 
-void link_forget(struct redis_link *l)
+void redis_link_forget(struct redis_link *l)
 {
     for (struct expected *e; (e = take_expected(l));) {
         e->done(e->context, NULL);
@@ -113,17 +114,17 @@ static void on_ending(evutil_socket_t fd, short what, void *data)
     (void)fd;
     (void)what;
     struct redis_link *l = data;
-    link_forget(l);
+    redis_link_forget(l);
     l->state = CLOSED;
     l->closed(l->context, l->problem);
 }
 
-void link_close(struct redis_link *l, const char *problem)
+void redis_link_close(struct redis_link *l, const char *problem)
 {
     end(l, "%s", problem);
 }
 
-void link_free(struct redis_link *l)
+void redis_link_free(struct redis_link *l)
 {
     if (!l)
         return;
@@ -221,7 +222,7 @@ static void send_words(struct redis_link *l, link_reply *done, const char *const
     arguments_init(&command);
     for (size_t i = 0; i < count; i++)
         arguments_text(&command, words[i]);
-    link_send(l, NULL, &command, l->options->connect_deadline, done, l);
+    redis_link_send(l, NULL, &command, l->options->connect_deadline, done, l);
     arguments_free(&command);
     l->greetings++;
 }
@@ -275,7 +276,7 @@ static void greet(struct redis_link *l)
         if (o->user && *o->user)
             arguments_text(&command, o->user);
         arguments_bytes(&command, o->password);
-        link_send(l, NULL, &command, o->connect_deadline, authenticated, l);
+        redis_link_send(l, NULL, &command, o->connect_deadline, authenticated, l);
         arguments_free(&command);
         l->greetings++;
     }
@@ -379,8 +380,8 @@ static void connect_wire(struct redis_link *l)
         end(l, "%s", errno ? error_errno(errno) : "the connection failed");
 }
 
-struct redis_link *link_open(const struct link_options *options, const struct endpoint *endpoint,
-                             link_opened *opened, link_closed *closed, void *context)
+struct redis_link *redis_link_open(const struct link_options *options, const struct endpoint *endpoint,
+                                   link_opened *opened, link_closed *closed, void *context)
 {
     struct redis_link *l = calloc(1, sizeof *l);
     if (!l)
@@ -396,7 +397,7 @@ struct redis_link *link_open(const struct link_options *options, const struct en
     l->timer = evtimer_new(options->base, on_deadline, l);
     l->ending = evtimer_new(options->base, on_ending, l);
     if (!l->wire || !l->reader || !l->timer || !l->ending) {
-        link_free(l);
+        redis_link_free(l);
         return NULL;
     }
     bufferevent_setcb(l->wire, on_read, NULL, on_event, l);
@@ -449,8 +450,8 @@ static bool write_command(struct redis_link *l, const struct arguments *head, co
     return false;
 }
 
-void link_send(struct redis_link *l, const struct arguments *head, const struct arguments *tail,
-               int64_t patience, link_reply *done, void *context)
+void redis_link_send(struct redis_link *l, const struct arguments *head, const struct arguments *tail,
+                     int64_t patience, link_reply *done, void *context)
 {
     struct expected *e = malloc(sizeof *e);
     if (!e) {

@@ -4,7 +4,7 @@
  * deadline; one that passes ends the link, because what comes later on it cannot be told apart from what was
  * given up. A link is used once: after `closed` its owner frees it and makes another.
  *
- * Loop thread only. No callback is called inside link_open, link_send or link_close. A link may be freed in its
+ * Loop thread only. No callback is called inside redis_link_open, redis_link_send or redis_link_close. A link may be freed in its
  * own `closed`, and outside of its callbacks.
  */
 #pragma once
@@ -39,17 +39,17 @@ typedef void link_opened(void *context);
 typedef void link_closed(void *context, const char *problem);
 
 /* NULL when out of memory. */
-struct redis_link *link_open(const struct link_options *options, const struct endpoint *endpoint,
-                             link_opened *opened, link_closed *closed, void *context);
-bool link_is_open(const struct redis_link *l);
+struct redis_link *redis_link_open(const struct link_options *options, const struct endpoint *endpoint,
+                                   link_opened *opened, link_closed *closed, void *context);
+bool redis_link_is_open(const struct redis_link *l);
 /* Only while it is open. The words of `head` (may be NULL) and `tail` make one command. `patience` is added to
  * the deadline: for commands that Redis itself holds back. */
-void link_send(struct redis_link *l, const struct arguments *head, const struct arguments *tail,
-               int64_t patience, link_reply *done, void *context);
-size_t link_expected(const struct redis_link *l);     /* replies that are out */
-const char *link_problem(const struct redis_link *l); /* why it ended; "" before */
+void redis_link_send(struct redis_link *l, const struct arguments *head, const struct arguments *tail,
+                     int64_t patience, link_reply *done, void *context);
+size_t redis_link_expected(const struct redis_link *l);     /* replies that are out */
+const char *redis_link_problem(const struct redis_link *l); /* why it ended; "" before */
 /* Ends it: replies that are out are answered with NULL, then `closed` is called, both in a later turn. */
-void link_close(struct redis_link *l, const char *problem);
-/* Answers every reply that is out with NULL, at once. After link_close, before link_free. */
-void link_forget(struct redis_link *l);
-void link_free(struct redis_link *l); /* no callback any more; accepts NULL */
+void redis_link_close(struct redis_link *l, const char *problem);
+/* Answers every reply that is out with NULL, at once. After redis_link_close, before redis_link_free. */
+void redis_link_forget(struct redis_link *l);
+void redis_link_free(struct redis_link *l); /* no callback any more; accepts NULL */

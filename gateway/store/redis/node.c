@@ -35,42 +35,42 @@ struct redis_node {
     char problem[240];
 };
 
-bool node_ready(const struct redis_node *n)
+bool redis_node_ready(const struct redis_node *n)
 {
-    return n->link && link_is_open(n->link);
+    return n->link && redis_link_is_open(n->link);
 }
 
-const char *node_problem(const struct redis_node *n)
+const char *redis_node_problem(const struct redis_node *n)
 {
     return n->problem;
 }
 
-const struct endpoint *node_endpoint(const struct redis_node *n)
+const struct endpoint *redis_node_endpoint(const struct redis_node *n)
 {
     return &n->endpoint;
 }
 
-struct redis_link *node_link(const struct redis_node *n)
+struct redis_link *redis_node_link(const struct redis_node *n)
 {
     return n->link;
 }
 
-struct redis_node *node_next(const struct redis_node *n)
+struct redis_node *redis_node_next(const struct redis_node *n)
 {
     return n->next;
 }
 
-void node_set_next(struct redis_node *n, struct redis_node *next)
+void redis_node_set_next(struct redis_node *n, struct redis_node *next)
 {
     n->next = next;
 }
 
-bool node_marked(const struct redis_node *n)
+bool redis_node_marked(const struct redis_node *n)
 {
     return n->marked;
 }
 
-void node_mark(struct redis_node *n, bool marked)
+void redis_node_mark(struct redis_node *n, bool marked)
 {
     n->marked = marked;
 }
@@ -111,7 +111,7 @@ static void replicas_told(void *context, redisReply *reply)
     const struct redis_options *o = &n->router->options;
     char problem[160] = "";
     if (!reply)
-        snprintf(problem, sizeof problem, "%.150s", link_problem(n->link));
+        snprintf(problem, sizeof problem, "%.150s", redis_link_problem(n->link));
     else if (reply->type != REDIS_REPLY_INTEGER)
         snprintf(problem, sizeof problem, "WAIT failed: %.120s", reply->str ? reply->str : "odd reply");
     else if (!n->batch.fenced || reply->integer < o->wait_replicas)
@@ -140,8 +140,8 @@ static void send_fence(struct redis_node *n, const char *base)
     arguments_number(&wait, o->wait_deadline);
     n->batch.open = true;
     n->batch.fenced = false;
-    link_send(n->link, NULL, &fence, 0, fence_set, n);
-    link_send(n->link, NULL, &wait, o->wait_deadline, replicas_told, n);
+    redis_link_send(n->link, NULL, &fence, 0, fence_set, n);
+    redis_link_send(n->link, NULL, &wait, o->wait_deadline, replicas_told, n);
     arguments_free(&fence);
     arguments_free(&wait);
 }
@@ -153,7 +153,7 @@ static void answered(void *context, redisReply *reply)
     struct errand *e = context;
     struct redis_node *n = e->node;
     if (!reply) {
-        router_lost(n->router, e, link_problem(n->link));
+        router_lost(n->router, e, redis_link_problem(n->link));
     } else if (n->batch.open && e->durable) {
         e->reply = reply;
         errand_list_put(&n->batch.held, e);
@@ -173,7 +173,7 @@ static void send_words(struct redis_node *n, const char *word)
     struct arguments command;
     arguments_init(&command);
     arguments_text(&command, word);
-    link_send(n->link, NULL, &command, 0, ignored, NULL);
+    redis_link_send(n->link, NULL, &command, 0, ignored, NULL);
     arguments_free(&command);
     n->last_sent = router_now();
 }
@@ -194,7 +194,7 @@ static void send_errand(struct redis_node *n, struct errand *e)
         arguments_text(&head, e->base);
     }
     e->asking = false;
-    link_send(n->link, &head, &e->arguments, 0, answered, e);
+    redis_link_send(n->link, &head, &e->arguments, 0, answered, e);
     arguments_free(&head);
     n->last_sent = router_now();
 }
@@ -203,7 +203,7 @@ static void flush(struct redis_node *n)
 {
     bool waits = n->router->options.wait_replicas > 0;
     char base[REDIS_BASE_SIZE] = "";
-    for (size_t sent = 0; n->waiting.first && node_ready(n) && !n->batch.open; sent++) {
+    for (size_t sent = 0; n->waiting.first && redis_node_ready(n) && !n->batch.open; sent++) {
         if (waits && sent == BATCH_MAX)
             break;
         struct errand *e = errand_list_take(&n->waiting);
@@ -211,11 +211,11 @@ static void flush(struct redis_node *n)
             memcpy(base, e->base, sizeof base);
         send_errand(n, e);
     }
-    if (waits && *base && node_ready(n))
+    if (waits && *base && redis_node_ready(n))
         send_fence(n, base);
 }
 
-void node_put(struct redis_node *n, struct errand *e)
+void redis_node_put(struct redis_node *n, struct errand *e)
 {
     e->node = n;
     errand_list_put(&n->waiting, e);
@@ -256,7 +256,7 @@ static void closed(void *context, const char *problem)
     struct redis_node *n = context;
     snprintf(n->problem, sizeof n->problem, "%s", problem);
     settle_held(n, n->problem);
-    link_free(n->link);
+    redis_link_free(n->link);
     n->link = NULL;
     rest(n);
     router_node_closed(n->router);
@@ -271,12 +271,12 @@ static void on_again(evutil_socket_t fd, short what, void *data)
 
 static void connect_link(struct redis_node *n)
 {
-    n->link = link_open(&n->router->links, &n->endpoint, opened, closed, n);
+    n->link = redis_link_open(&n->router->links, &n->endpoint, opened, closed, n);
     if (!n->link)
         rest(n);
 }
 
-struct redis_node *node_create(struct redis_router *router, const struct endpoint *endpoint)
+struct redis_node *redis_node_create(struct redis_router *router, const struct endpoint *endpoint)
 {
     struct redis_node *n = calloc(1, sizeof *n);
     if (!n)
@@ -296,24 +296,24 @@ struct redis_node *node_create(struct redis_router *router, const struct endpoin
     return n;
 }
 
-void node_doubt(struct redis_node *n, const char *problem)
+void redis_node_doubt(struct redis_node *n, const char *problem)
 {
     if (n->link)
-        link_close(n->link, problem);
+        redis_link_close(n->link, problem);
 }
 
-void node_free(struct redis_node *n)
+void redis_node_free(struct redis_node *n)
 {
     if (!n)
         return;
     if (n->link) {
-        link_close(n->link, "the gateway uses another one now");
-        link_forget(n->link);
+        redis_link_close(n->link, "the gateway uses another one now");
+        redis_link_forget(n->link);
     }
     settle_held(n, "the gateway uses another Redis now");
     for (struct errand *e; (e = errand_list_take(&n->waiting));)
         router_again(n->router, e);
-    link_free(n->link);
+    redis_link_free(n->link);
     event_free(n->again);
     free(n);
 }
@@ -335,10 +335,11 @@ static void drop_overdue(struct redis_node *n)
         errand_list_put(&n->waiting, errand_list_take(&kept));
 }
 
-void node_tick(struct redis_node *n)
+void redis_node_tick(struct redis_node *n)
 {
     if (n->waiting.first)
         drop_overdue(n);
-    if (node_ready(n) && link_expected(n->link) == 0 && router_now() - n->last_sent >= SIGN_OF_LIFE)
+    if (redis_node_ready(n) && redis_link_expected(n->link) == 0 &&
+        router_now() - n->last_sent >= SIGN_OF_LIFE)
         send_words(n, "PING");
 }

@@ -43,11 +43,11 @@ bool redis_router_ready(const struct redis_router *r, char *problem, size_t size
 {
     if (r->cluster)
         return cluster_map_ready(r->cluster, problem, size);
-    if (r->nodes && node_ready(r->nodes))
+    if (r->nodes && redis_node_ready(r->nodes))
         return true;
     if (problem && size)
         snprintf(problem, size, "%s",
-                 r->nodes ? node_problem(r->nodes) : sentinel_watch_problem(r->sentinels));
+                 r->nodes ? redis_node_problem(r->nodes) : sentinel_watch_problem(r->sentinels));
     return false;
 }
 
@@ -109,7 +109,7 @@ static void route(struct redis_router *r, struct errand *e)
 {
     struct redis_node *n = serving(r, e);
     if (n)
-        node_put(n, e);
+        redis_node_put(n, e);
     else
         errand_list_put(&r->resting, e);
 }
@@ -122,14 +122,14 @@ void router_again(struct redis_router *r, struct errand *e)
 struct redis_node *router_node_at(struct redis_router *r, const struct endpoint *endpoint)
 {
     struct redis_node **end = &r->nodes, *last = NULL;
-    for (struct redis_node *n = r->nodes; n; n = node_next(n)) {
-        if (endpoint_equal(node_endpoint(n), endpoint))
+    for (struct redis_node *n = r->nodes; n; n = redis_node_next(n)) {
+        if (endpoint_equal(redis_node_endpoint(n), endpoint))
             return n;
         last = n;
     }
-    struct redis_node *fresh = node_create(r, endpoint);
+    struct redis_node *fresh = redis_node_create(r, endpoint);
     if (fresh && last)
-        node_set_next(last, fresh);
+        redis_node_set_next(last, fresh);
     else if (fresh)
         *end = fresh;
     return fresh;
@@ -138,9 +138,9 @@ struct redis_node *router_node_at(struct redis_router *r, const struct endpoint 
 void router_set_master(struct redis_router *r, const struct endpoint *endpoint)
 {
     struct redis_node *old = r->nodes;
-    if (old && endpoint_equal(node_endpoint(old), endpoint))
+    if (old && endpoint_equal(redis_node_endpoint(old), endpoint))
         return;
-    struct redis_node *fresh = node_create(r, endpoint);
+    struct redis_node *fresh = redis_node_create(r, endpoint);
     if (!fresh)
         return;
     char place[ENDPOINT_TEXT_SIZE];
@@ -148,7 +148,7 @@ void router_set_master(struct redis_router *r, const struct endpoint *endpoint)
     if (old)
         router_say(r, true, "store.failover", "the sentinels name another master of %s: %s",
                    r->options.master, endpoint_text(endpoint, place));
-    node_free(old);
+    redis_node_free(old);
 }
 
 void redis_router_send(struct redis_router *r, struct redis_command *command)
@@ -217,7 +217,7 @@ static struct redis_node *named_node(struct redis_router *r, const struct errand
         return NULL;
     char full[ENDPOINT_TEXT_SIZE];
     if (place[1] == ':')
-        snprintf(full, sizeof full, "%s%s", node_endpoint(e->node)->host, place + 1);
+        snprintf(full, sizeof full, "%s%s", redis_node_endpoint(e->node)->host, place + 1);
     else
         snprintf(full, sizeof full, "%s", place + 1);
     char *colon = strrchr(full, ':'); /* IPv6 comes without brackets here */
@@ -238,7 +238,7 @@ static void redirect(struct redis_router *r, struct errand *e, const char *text,
         cluster_map_refresh(r->cluster);
     e->asking = !moved;
     if (n)
-        node_put(n, e);
+        redis_node_put(n, e);
     else
         router_again(r, e);
 }
@@ -255,12 +255,12 @@ void router_replied(struct redis_router *r, struct errand *e, redisReply *reply)
         finish_with(r, e, REDIS_NOT_DONE, reply->str);
     else if (complaint == NO_SCRIPT && !e->whole) {
         e->whole = true;
-        node_put(e->node, e);
+        redis_node_put(e->node, e);
     } else if ((complaint == MOVED || complaint == ASK) && r->cluster)
         redirect(r, e, reply->str, complaint == MOVED);
     else {
         if (complaint == NOT_MASTER)
-            node_doubt(e->node, "it has become a replica");
+            redis_node_doubt(e->node, "it has become a replica");
         router_again(r, e);
     }
     freeReplyObject(reply);
@@ -322,8 +322,8 @@ static void on_tick(evutil_socket_t fd, short what, void *data)
     struct redis_router *r = data;
     if (r->cluster)
         cluster_map_tick(r->cluster);
-    for (struct redis_node *n = r->nodes; n; n = node_next(n))
-        node_tick(n);
+    for (struct redis_node *n = r->nodes; n; n = redis_node_next(n))
+        redis_node_tick(n);
     send_rested(r);
     note_readiness(r);
 }
@@ -367,7 +367,7 @@ static enum error_code open_topology(struct redis_router *r, struct error *e)
         break;
     }
     endpoint_parse(&endpoint, r->options.addresses[0], 6379);
-    r->nodes = node_create(r, &endpoint);
+    r->nodes = redis_node_create(r, &endpoint);
     return r->nodes ? ERR_OK : error_set(e, ERR_INTERNAL, "out of memory");
 }
 
@@ -415,8 +415,8 @@ enum error_code redis_router_create(struct redis_router **out, const struct redi
 static void free_nodes(struct redis_router *r)
 {
     for (struct redis_node *next, *n = r->nodes; n; n = next) {
-        next = node_next(n);
-        node_free(n);
+        next = redis_node_next(n);
+        redis_node_free(n);
     }
     r->nodes = NULL;
     for (struct errand *e; (e = errand_list_take(&r->resting));)

@@ -99,7 +99,7 @@ static void ask(struct sentinel *s)
     if (s->asked)
         return;
     s->asked = true;
-    link_send(s->link, NULL, &s->watch->question, 0, answered, s);
+    redis_link_send(s->link, NULL, &s->watch->question, 0, answered, s);
 }
 
 static void opened(void *context)
@@ -111,7 +111,7 @@ static void closed(void *context, const char *problem)
 {
     struct sentinel *s = context;
     snprintf(s->watch->problem, sizeof s->watch->problem, "no sentinel answers: %.200s", problem);
-    link_free(s->link);
+    redis_link_free(s->link);
     s->link = NULL;
     s->knows = false;
 }
@@ -124,8 +124,8 @@ static void on_period(evutil_socket_t fd, short what, void *data)
     for (size_t i = 0; i < w->count; i++) {
         struct sentinel *s = &w->sentinels[i];
         if (!s->link)
-            s->link = link_open(&w->links, &s->endpoint, opened, closed, s);
-        else if (link_is_open(s->link))
+            s->link = redis_link_open(&w->links, &s->endpoint, opened, closed, s);
+        else if (redis_link_is_open(s->link))
             ask(s);
     }
 }
@@ -176,7 +176,7 @@ void sentinel_watch_free(struct sentinel_watch *w)
     if (!w)
         return;
     for (size_t i = 0; i < w->count; i++)
-        link_free(w->sentinels[i].link);
+        redis_link_free(w->sentinels[i].link);
     if (w->timer)
         event_free(w->timer);
     arguments_free(&w->question);
