@@ -349,7 +349,7 @@ static SSL *new_session(const struct link_options *o, const struct endpoint *end
 
 static struct bufferevent *new_wire(const struct link_options *o, const struct endpoint *endpoint)
 {
-    const int flags = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+    const int flags = BEV_OPT_CLOSE_ON_FREE;
     if (!o->tls || endpoint_is_path(endpoint))
         return bufferevent_socket_new(o->base, -1, flags);
     SSL *session = new_session(o, endpoint);

@@ -409,9 +409,9 @@ TEST(commands_go_to_the_master_that_the_newest_sentinel_names)
         event_base_loop(r.base, EVLOOP_ONCE);
     CHECK_INT(ask(&r, "after"), REDIS_REPLIED);
     CHECK_INT(fake_redis_heard(&fresh, "after"), 1);
-    tear_down(&r);
     fake_redis_close(&old);
     fake_redis_close(&fresh);
+    tear_down(&r);
 }
 
 TEST(a_master_that_is_a_replica_is_not_used)
