@@ -22,7 +22,7 @@ enum setting_type {
     SETTING_LIST,      /* texts; a single text is a list of one */
     SETTING_PATHS,     /* list of paths */
     SETTING_CHOICES,   /* list of words of `choices` */
-    SETTING_SECRET,    /* {file: …} | {env: …} | {value: …} */
+    SETTING_SECRET,    /* {file: …} | {env: …} | {value: …}; with SETTING_PLAIN also a text */
     SETTING_REFERENCE, /* name of a section of the kind that `choices` begins with ("backends"), or a further
                           word of it */
     SETTING_RULES,     /* map of name -> rule (struct pattern_rule); with `choices`, only those names */
@@ -33,7 +33,8 @@ enum setting_type {
 #define SETTING_SECRET_VALUE 0x4  /* masked in print-outs */
 #define SETTING_BITS         0x8  /* bound to a uint32_t: bit n for the n-th choice (CHOICES) */
 #define SETTING_WORD         0x10 /* bound to the word itself, not to its number (CHOICE) */
-#define SETTING_UNBOUND      0x20 /* has no member of its own; snapshot.c derives what it means */
+#define SETTING_UNBOUND      0x20 /* has no member of its own; load.c derives what it means */
+#define SETTING_PLAIN        0x40 /* a text alone is its value; no secret as such, but it can hold one (SECRET) */
 
 struct setting_row {
     const char *path; /* "challenge.ttl": dots descend into maps */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "settings/check_store.h"
 #include "settings/claims.h"
 #include "settings/section.h"
 #include "settings/shown.h"
@@ -179,6 +180,7 @@ void settings_check(const struct gateway_settings *s, struct problems *problems)
         names[i] = s->backends[i].name;
     qsort(names, s->backend_count, sizeof *names, compare_names);
     check_gateway(&c);
+    store_check(s, problems);
     for (size_t i = 0; i < s->alias_count; i++)
         check_alias(&c, s->aliases[i]);
     check_shared_ras(&c);

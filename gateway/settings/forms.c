@@ -62,6 +62,25 @@ bool form_loopback(char *text, char *why, size_t size)
         "[::1]:PORT or localhost:PORT");
 }
 
+bool form_redis_address(char *text, char *why, size_t size)
+{
+    return text[0] == '/' || port_colon(text) ||
+           refuse(why, size,
+                  "is no address; write HOST:PORT, such as redis.example.com:6379, or the path of a socket, "
+                  "such as /run/redis.sock");
+}
+
+/* Braces would begin a hash tag of their own. */
+bool form_key_prefix(char *text, char *why, size_t size)
+{
+    for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7F || *p == '{' || *p == '}')
+            return refuse(why, size,
+                          "is no prefix; use printable ASCII without spaces and braces, such as scepgate:");
+    }
+    return true;
+}
+
 bool form_host(char *text, char *why, size_t size)
 {
     size_t len = strlen(text);

@@ -6,6 +6,8 @@
 
 bool form_address(char *text, char *why, size_t size);       /* HOST:PORT */
 bool form_loopback(char *text, char *why, size_t size);      /* HOST:PORT of this machine only */
+bool form_redis_address(char *text, char *why, size_t size); /* HOST:PORT or the path of a socket */
+bool form_key_prefix(char *text, char *why, size_t size);    /* of the keys in Redis */
 bool form_host(char *text, char *why, size_t size);          /* made lower case */
 bool form_url_path(char *text, char *why, size_t size);      /* without slash at its end */
 bool form_name(char *text, char *why, size_t size);          /* of an alias, a tenant, a backend */

@@ -96,7 +96,9 @@ static void type(struct buffer *out, const struct setting_row *row)
         list(out, row);
         break;
     case SETTING_SECRET:
-        buffer_text(out, "\"$ref\":\"#/$defs/secret\"");
+        buffer_text(out, row->flags & SETTING_PLAIN
+                             ? "\"anyOf\":[{\"type\":\"string\"},{\"$ref\":\"#/$defs/secret\"}]"
+                             : "\"$ref\":\"#/$defs/secret\"");
         break;
     case SETTING_RULES:
         rules(out, row);
@@ -114,8 +116,8 @@ static void property(struct buffer *out, const struct setting_row *row, const ch
     type(out, row);
     buffer_text(out, ",\"description\":");
     string(out, row->help);
-    if (row->initial &&
-        strchr("[{", row->initial[0]) == NULL) { /* `default` is for people; lists stand in the description */
+    if (row->initial && strchr("[{'", row->initial[0]) ==
+                            NULL) { /* `default` is for people; lists stand in the description */
         bool bare = row->type == SETTING_BOOL || row->type == SETTING_INT;
         buffer_text(out, ",\"default\":");
         if (bare)

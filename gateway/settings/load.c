@@ -17,6 +17,7 @@
 #include "settings/section.h"
 #include "settings/settings.h"
 #include "settings/shown.h"
+#include "settings/store_url.h"
 
 #define TRIM_ABOVE (1024 * 1024)
 
@@ -60,6 +61,32 @@ static bool put_below_state(struct gateway_settings *s, const char *path, const 
     return text && block_put_text(s->block, path, text);
 }
 
+/* What `store.url` says goes where its parts would stand; it stays the URL's. */
+static bool derive_store(struct load *l)
+{
+    static const char row[] = "store.url";
+    struct gateway_settings *s = l->s;
+    char why[240];
+    const char *text = setting_block_text(s->block, row);
+    if (!text)
+        return true;
+    if (!store_url_parse(&s->url, text, why, sizeof why)) {
+        if (!why[0])
+            return out_of_memory(l);
+        problem(l->reader.problems, block_place(s->block, row), "`%s` %s", row, why);
+        return true;
+    }
+    const struct setting_value *v = block_find(s->block, block_row(s->block, row));
+    if (s->url->password.len && !v->secret->file && !v->secret->env)
+        l->reader.inline_secrets++;
+    s->store.addresses = (struct text_list){.items = &s->url->address, .count = 1};
+    s->store.user = s->url->user;
+    s->store.password.value = s->url->password;
+    s->store.database = s->url->database;
+    s->store.tls.enabled = s->url->tls;
+    return true;
+}
+
 static bool read_gateway(struct load *l, const struct node *root)
 {
     struct gateway_settings *s = l->s;
@@ -69,12 +96,14 @@ static bool read_gateway(struct load *l, const struct node *root)
     if (!s->block)
         return out_of_memory(l);
     section_read(&l->reader, s->block, root, schema_sections);
-    if (!put_below_state(s, "admin.socket", "admin.sock") || !put_below_state(s, "store.path", "scepgate.db"))
+    bool redis = strcmp(setting_block_text(s->block, "store.type"), "redis") == 0;
+    if (!put_below_state(s, "admin.socket", "admin.sock") ||
+        (!redis && !put_below_state(s, "store.path", "scepgate.db")))
         return out_of_memory(l);
     section_clear(schema_gateway, schema_gateway_count, s);
     section_bind(s->block->parent, s);
     section_bind(s->block, s);
-    return true;
+    return derive_store(l);
 }
 
 /* The map of a named section; NULL when it is missing, empty or no map. */

@@ -44,7 +44,8 @@ static void print_range(struct buffer *out, const struct setting_row *row)
 
 static void print_row(struct buffer *out, const struct setting_row *row)
 {
-    buffer_format(out, "| `%s` | %s", row->path, type_names[row->type]);
+    buffer_format(out, "| `%s` | %s%s", row->path, row->flags & SETTING_PLAIN ? "text or " : "",
+                  type_names[row->type]);
     print_choices(out, row);
     print_range(out, row);
     buffer_text(out, " | ");

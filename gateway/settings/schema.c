@@ -76,14 +76,71 @@ const struct setting_row schema_gateway[] = {
     {"enroll.retry_after", SETTING_DURATION, AT(enroll.retry_after), SECOND, HOUR, "5s",
      .help = "What Retry-After says in answers with status 503."},
 
-    {"store.type", SETTING_CHOICE, AT(store.type), .initial = "sqlite", .choices = "sqlite",
-     .flags = SETTING_FROZEN | SETTING_WORD, .help = "What keeps challenges, transactions and certificates."},
+    {"store.type", SETTING_CHOICE, AT(store.type), .initial = "sqlite", .choices = "sqlite redis",
+     .flags = SETTING_FROZEN,
+     .help =
+         "What keeps challenges, transactions and certificates. sqlite: a file of this gateway alone. redis: "
+         "a Redis that any number of gateways with the same settings share."},
     {"store.path", SETTING_PATH, AT(store.path), .flags = SETTING_FROZEN,
-     .help = "The database. Default: scepgate.db in the state folder. On a local file system."},
+     .help = "sqlite: the database. Default: scepgate.db in the state folder. On a local file system."},
     {"store.master_key", SETTING_SECRET, AT(store.master_key), .flags = SETTING_FROZEN,
-     .help = "Key ring that seals what the store keeps: lines of ID:64 hexadecimal digits, newest first. "
-             "Default: master.key in "
-             "the state folder, made at the first start."},
+     .help =
+         "Key ring that seals what the store keeps: lines of ID:64 hexadecimal digits, newest first. "
+         "Default: master.key in the state folder, made at the first start. redis: must be said, because all "
+         "replicas need the same."},
+    {"store.url", SETTING_SECRET, 0, .flags = SETTING_FROZEN | SETTING_PLAIN | SETTING_UNBOUND,
+     .help =
+         "redis: where it is, in one line: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for "
+         "TLS, unix://[[USER]:PASSWORD@]/PATH[?db=DATABASE]. Instead of `addresses`, `user`, `password`, "
+         "`database` and `tls.enabled`."},
+    {"store.topology", SETTING_CHOICE, AT(store.topology), .initial = "single",
+     .choices = "single sentinel cluster", .flags = SETTING_FROZEN,
+     .help = "redis: one server, the master that sentinels name, or a cluster."},
+    {"store.addresses", SETTING_LIST, AT(store.addresses), 0, 32, "[]", .flags = SETTING_FROZEN,
+     .check = form_redis_address,
+     .help = "redis: HOST:PORT or the path of a unix socket. single: the server. sentinel: the sentinels. "
+             "cluster: some of its nodes."},
+    {"store.master", SETTING_TEXT, AT(store.master), 1, 128, .flags = SETTING_FROZEN,
+     .help = "redis: the name under which the sentinels know the master; with `topology: sentinel`."},
+    {"store.user", SETTING_TEXT, AT(store.user), 1, 128, .flags = SETTING_FROZEN,
+     .help = "redis: the ACL user. Default: Redis' own default user."},
+    {"store.password", SETTING_SECRET, AT(store.password), .flags = SETTING_FROZEN,
+     .help = "redis: the password of that user."},
+    {"store.sentinel_user", SETTING_TEXT, AT(store.sentinel_user), 1, 128, .flags = SETTING_FROZEN,
+     .help = "redis: the ACL user at the sentinels."},
+    {"store.sentinel_password", SETTING_SECRET, AT(store.sentinel_password), .flags = SETTING_FROZEN,
+     .help = "redis: the password at the sentinels. Default: none, whatever `password` is."},
+    {"store.database", SETTING_INT, AT(store.database), 0, 65535, "0", .flags = SETTING_FROZEN,
+     .help = "redis: the number of the database. A cluster has number 0 alone."},
+    {"store.tls.enabled", SETTING_BOOL, AT(store.tls.enabled), .initial = "false", .flags = SETTING_FROZEN,
+     .help = "redis: speak TLS with every server and sentinel."},
+    {"store.tls.ca", SETTING_PATH, AT(store.tls.ca), .flags = SETTING_FROZEN,
+     .help = "redis: PEM file of the CAs that may certify Redis. Default: those of the system."},
+    {"store.tls.certificate", SETTING_PATH, AT(store.tls.certificate), .flags = SETTING_FROZEN,
+     .help =
+         "redis: PEM file of the gateway's own certificate, issuers may follow; where Redis asks for one."},
+    {"store.tls.key", SETTING_PATH, AT(store.tls.key), .flags = SETTING_FROZEN,
+     .help = "redis: PEM file of the key of that certificate."},
+    {"store.tls.server_name", SETTING_TEXT, AT(store.tls.server_name), 1, 253, .flags = SETTING_FROZEN,
+     .check = form_host,
+     .help = "redis: the name that Redis' certificate must have. Default: the host of the address."},
+    {"store.prefix", SETTING_TEXT, AT(store.prefix), 1, 64, "'scepgate:'", .flags = SETTING_FROZEN,
+     .check = form_key_prefix,
+     .help =
+         "redis: how every key begins. Gateways that are to know nothing of each other need different ones."},
+    {"store.connect_deadline", SETTING_DURATION, AT(store.connect_deadline), 100, 5 * MINUTE, "5s",
+     .flags = SETTING_FROZEN,
+     .help = "redis: a connection is ready for commands within this time, or given up and tried again."},
+    {"store.command_deadline", SETTING_DURATION, AT(store.command_deadline), 100, 5 * MINUTE, "5s",
+     .flags = SETTING_FROZEN, .help = "redis: a command that got no answer within this time counts as lost."},
+    {"store.queue", SETTING_INT, AT(store.queue), 16, 1000000, "16384", .flags = SETTING_FROZEN,
+     .help = "redis: commands that may be under way; beyond it the answer is 503."},
+    {"store.wait_replicas", SETTING_INT, AT(store.wait_replicas), 0, 16, "0", .flags = SETTING_FROZEN,
+     .help = "redis: how many of Redis' replicas must have a change before it is promised to a client."},
+    {"store.wait_deadline", SETTING_DURATION, AT(store.wait_deadline), 10, 5 * MINUTE, "1s",
+     .flags = SETTING_FROZEN,
+     .help = "redis: how long that may take. When it is over nothing is promised, and the change is tried "
+             "again."},
 
     {"retention.unused_challenge", SETTING_DURATION, AT(retention.unused_challenge), 0, 100 * YEARS, "30d",
      .help = "How long a challenge that nobody used stays listed after it expired."},
@@ -248,6 +305,9 @@ const char *const schema_sections[] = {"backends", "defaults", "aliases", NULL};
 /* Rows bound to an enum give its number by the order of their words. */
 _Static_assert(CHALLENGE_ONE_TIME == 0 && CHALLENGE_STATIC == 1 && CHALLENGE_NONE == 2,
                "order of challenge.type");
+_Static_assert(STORE_IN_SQLITE == 0 && STORE_IN_REDIS == 1, "order of store.type");
+_Static_assert(TOPOLOGY_SINGLE == 0 && TOPOLOGY_SENTINEL == 1 && TOPOLOGY_CLUSTER == 2,
+               "order of store.topology");
 _Static_assert(LOG_LEVEL_DEBUG == 0 && LOG_LEVEL_ERROR == 3, "order of log.level");
 _Static_assert(SCEP_CIPHERS_DEFAULT == 0xF && SCEP_CIPHER_AES128 == 1 && SCEP_CIPHER_DES3 == 8,
                "order of ciphers");

@@ -11,10 +11,11 @@
 
 static bool bad_form(struct reader *r, const struct setting_row *row, struct place at)
 {
-    problem(r->problems, at,
-            "`%s` must be exactly one of {file: PATH}, {env: NAME} and {value: SECRET} (what stands here is "
-            "not repeated)",
-            row->path);
+    problem(
+        r->problems, at,
+        "`%s` must be %sexactly one of {file: PATH}, {env: NAME} and {value: SECRET} (what stands here is "
+        "not repeated)",
+        row->path, row->flags & SETTING_PLAIN ? "a text, or " : "");
     return false;
 }
 
@@ -61,44 +62,52 @@ static bool load_value(struct reader *r, struct secret_source *s, const struct s
                 row->path);
         return false;
     }
-    r->inline_secrets++;
+    r->inline_secrets += !(row->flags & SETTING_PLAIN);
     return secret_set(&s->value, n->text, strlen(n->text)) == ERR_OK;
 }
 
+typedef bool secret_load(struct reader *r, struct secret_source *s, const struct setting_row *row,
+                         const struct node *n);
+
 static const struct secret_form {
     const char *key;
-    bool (*load)(struct reader *r, struct secret_source *s, const struct setting_row *row,
-                 const struct node *n);
+    secret_load *load;
 } secret_forms[] = {{"file", load_file}, {"env", load_environment}, {"value", load_value}};
+
+static bool take_secret(struct reader *r, struct secret_source **out, const struct setting_row *row,
+                        const struct node *n, secret_load *load)
+{
+    struct secret_source *s = calloc(1, sizeof *s);
+    bool good = s && load(r, s, row, n);
+    if (good && s->value.len == 0) {
+        problem(r->problems, n->at, "`%s` is empty there; put the secret in", row->path);
+        good = false;
+    }
+    if (good && strlen((const char *)s->value.data) != s->value.len) {
+        problem(r->problems, n->at, "`%s` holds a NUL byte; a secret here is a text", row->path);
+        good = false;
+    }
+    if (!good && r->problems->error_count == 0) /* the only silent failure is of memory */
+        problem(r->problems, n->at, "out of memory while reading");
+    if (good)
+        *out = s;
+    else
+        secret_source_free(s);
+    return good;
+}
 
 bool secret_source_read(struct reader *r, struct secret_source **out, const struct setting_row *row,
                         const struct node *n)
 {
     *out = NULL;
+    if (n->kind == NODE_SCALAR && row->flags & SETTING_PLAIN)
+        return take_secret(r, out, row, n, load_value);
     if (n->kind != NODE_MAP || n->count != 2 || n->first->next->kind != NODE_SCALAR ||
         !n->first->next->text[0])
         return bad_form(r, row, n->at);
-    const struct node *value = n->first->next;
     for (size_t i = 0; i < sizeof secret_forms / sizeof secret_forms[0]; i++) {
-        if (strcmp(n->first->text, secret_forms[i].key) != 0)
-            continue;
-        struct secret_source *s = calloc(1, sizeof *s);
-        bool good = s && secret_forms[i].load(r, s, row, value);
-        if (good && s->value.len == 0) {
-            problem(r->problems, value->at, "`%s` is empty there; put the secret in", row->path);
-            good = false;
-        }
-        if (good && strlen((const char *)s->value.data) != s->value.len) {
-            problem(r->problems, value->at, "`%s` holds a NUL byte; a secret here is a text", row->path);
-            good = false;
-        }
-        if (!good && r->problems->error_count == 0) /* the only silent failure is of memory */
-            problem(r->problems, value->at, "out of memory while reading");
-        if (good)
-            *out = s;
-        else
-            secret_source_free(s);
-        return good;
+        if (strcmp(n->first->text, secret_forms[i].key) == 0)
+            return take_secret(r, out, row, n->first->next, secret_forms[i].load);
     }
     return bad_form(r, row, n->at);
 }

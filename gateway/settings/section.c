@@ -214,7 +214,7 @@ static void bind_value(const struct setting_value *v, const struct setting_row *
         else
             *(struct text_list *)at = v->list;
         break;
-    case SETTING_SECRET:
+    case SETTING_SECRET: /* stays the block's */
         *(struct secret_source *)at = *v->secret;
         break;
     case SETTING_RULES:

@@ -6,6 +6,7 @@
 
 #include "settings/section.h"
 #include "settings/settings.h"
+#include "settings/store_url.h"
 
 struct alias_settings *alias_settings_ref(struct alias_settings *s)
 {
@@ -45,6 +46,7 @@ void gateway_settings_unref(struct gateway_settings *s)
         free(s->backends[i].origin);
     }
     block_unref(s->block);
+    store_url_free(s->url);
     block_unref(s->defaults);
     free(s->aliases);
     free(s->backends);

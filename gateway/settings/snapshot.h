@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "base/secret.h"
 
+struct store_url; /* settings/store_url.h */
+
 struct text_list {
     char **items;
     size_t count;
@@ -28,6 +30,8 @@ struct secret_source {
 };
 
 enum challenge_type { CHALLENGE_ONE_TIME, CHALLENGE_STATIC, CHALLENGE_NONE };
+enum store_choice { STORE_IN_SQLITE, STORE_IN_REDIS };
+enum topology_choice { TOPOLOGY_SINGLE, TOPOLOGY_SENTINEL, TOPOLOGY_CLUSTER };
 enum ra_source { RA_FROM_BACKEND, RA_FROM_FILES, RA_FROM_CA };
 
 struct challenge_settings {
@@ -149,11 +153,35 @@ struct enroll_settings {
     int64_t retry_after;      /* of 503 answers */
 };
 
+struct store_tls_settings { /* empty texts: none */
+    bool enabled;
+    char *ca;
+    char *certificate;
+    char *key;
+    char *server_name;
+};
+
+/* Members after `master_key` are Redis'; what `store.url` says stands in them, too. */
 struct store_settings {
-    char *type; /* "sqlite" */
-    char *path;
-    struct secret_source
-        master_key; /* neither file nor env nor value: a file in the state folder, made at first start */
+    enum store_choice type;
+    char *path;                      /* empty with Redis */
+    struct secret_source master_key; /* unset: a file in the state folder, made at first start */
+    enum topology_choice topology;
+    struct text_list
+        addresses; /* "host:port", "[::1]:6379", "/run/redis.sock"; of the sentinels with SENTINEL */
+    char *master;  /* the name that the sentinels know */
+    char *user;    /* empty: the default one */
+    struct secret_source password;
+    char *sentinel_user;
+    struct secret_source sentinel_password;
+    int database;
+    struct store_tls_settings tls;
+    char *prefix;
+    int64_t connect_deadline;
+    int64_t command_deadline;
+    int queue;
+    int wait_replicas;
+    int64_t wait_deadline;
 };
 
 struct retention_settings {   /* how long each kind is kept; see docs/operations.md */
@@ -186,6 +214,7 @@ struct gateway_settings {
     struct alias_settings **aliases; /* each with a reference of this snapshot */
     size_t alias_count;
     struct setting_block *block;
+    struct store_url *url;          /* what `store.url` says; NULL without it */
     struct setting_block *defaults; /* what aliases share; the end of the chain of every alias' block */
     int references;
 };

@@ -33,7 +33,7 @@ Test(load, defaults)
     cr_expect_str_eq(s->state, "/var/lib/scepgate");
     cr_expect_str_eq(s->admin_socket, "/var/lib/scepgate/admin.sock");
     cr_expect_str_eq(s->store.path, "/var/lib/scepgate/scepgate.db");
-    cr_expect_str_eq(s->store.type, "sqlite");
+    cr_expect_eq(s->store.type, STORE_IN_SQLITE);
     cr_expect_null(s->store.master_key.file);
     cr_expect_null(s->store.master_key.value.data);
     cr_expect_eq(s->listen.addresses.count, 1);

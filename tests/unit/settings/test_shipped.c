@@ -48,7 +48,7 @@ Test(shipped, every_example_loads)
 {
     struct dirent **entries;
     int count = scandir(PROJECT_ROOT "/config/examples", &entries, is_yaml, alphasort);
-    cr_assert_geq(count, 6);
+    cr_assert_geq(count, 8);
     for (int i = 0; i < count; i++) {
         char path[512];
         struct buffer warnings;
