@@ -111,9 +111,10 @@ static enum error_code open_store(struct server *s, struct error *e)
     enum error_code code = make_state_folder(s->settings->state, e);
     if (code == ERR_OK)
         code = open_keys(s, e);
+    const char *checks[KEYS_MAX];
     if (code == ERR_OK)
-        code = store_sqlite_open(&s->store, s->settings->store.path, keys_check_value(s->keys), s->base,
-                                 &clock_system, e);
+        code = store_sqlite_open(&s->store, s->settings->store.path, checks,
+                                 keys_check_values(s->keys, checks), s->base, &clock_system, e);
     return code;
 }
 

@@ -33,17 +33,19 @@ static const char *const seal_purpose[SEAL_KINDS] = {
 };
 static const char look_up_purpose[] = "scepgate challenge look-up 1";
 static const char check_purpose[] = "scepgate check value 1";
+static const char compare_purpose[] = "scepgate settings comparison 1";
 
 struct ring_key {
     char id[KEY_ID_MAX + 1];
     uint8_t seal[SEAL_KINDS][KEY_SIZE];
     EVP_MAC_CTX *look_up; /* keyed; duplicated for every use */
+    EVP_MAC_CTX *compare; /* keyed, as well */
+    char check[2 * CHECK_VALUE_BYTES + 1];
 };
 
 struct keys {
     struct ring_key ring[KEYS_MAX];
     size_t count;
-    char check[2 * CHECK_VALUE_BYTES + 1];
     EVP_CIPHER *aes;
 };
 
@@ -79,27 +81,35 @@ static EVP_MAC_CTX *hmac_create(const uint8_t key[KEY_SIZE])
     return ctx && EVP_MAC_init(ctx, key, KEY_SIZE, params) == 1 ? TAKE(ctx) : NULL;
 }
 
-/* Fills `k` with what is derived from `master`; the newest key also gives the check value. */
-static bool ring_derive(struct keys *keys, struct ring_key *k, const uint8_t master[KEY_SIZE])
+static EVP_MAC_CTX *derive_hmac(const uint8_t master[KEY_SIZE], const char *purpose)
 {
-    uint8_t look_up[KEY_SIZE];
-    bool good = derive(master, look_up_purpose, look_up, sizeof look_up) &&
-                (k->look_up = hmac_create(look_up)) != NULL;
-    secret_wipe(look_up, sizeof look_up);
-    for (size_t i = 0; good && i < SEAL_KINDS; i++)
-        good = derive(master, seal_purpose[i], k->seal[i], KEY_SIZE);
-    if (!good || k != keys->ring)
-        return good;
+    uint8_t key[KEY_SIZE];
+    EVP_MAC_CTX *ctx = derive(master, purpose, key, sizeof key) ? hmac_create(key) : NULL;
+    secret_wipe(key, sizeof key);
+    return ctx;
+}
+
+static bool derive_check(struct ring_key *k, const uint8_t master[KEY_SIZE])
+{
     uint8_t check[CHECK_VALUE_BYTES];
+    CLEANUP(buffer) struct buffer hex;
+    buffer_init(&hex, sizeof k->check);
     if (!derive(master, check_purpose, check, sizeof check))
         return false;
-    CLEANUP(buffer) struct buffer hex;
-    buffer_init(&hex, sizeof keys->check);
     codec_hex(&hex, bytes_of(check, sizeof check));
-    if (hex.failed)
-        return false;
-    memcpy(keys->check, hex.data, sizeof keys->check);
-    return true;
+    if (!hex.failed)
+        memcpy(k->check, hex.data, sizeof k->check);
+    return !hex.failed;
+}
+
+/* Fills `k` with what is derived from `master`. */
+static bool ring_derive(struct ring_key *k, const uint8_t master[KEY_SIZE])
+{
+    bool good = (k->look_up = derive_hmac(master, look_up_purpose)) != NULL &&
+                (k->compare = derive_hmac(master, compare_purpose)) != NULL && derive_check(k, master);
+    for (size_t i = 0; good && i < SEAL_KINDS; i++)
+        good = derive(master, seal_purpose[i], k->seal[i], KEY_SIZE);
+    return good;
 }
 
 /* ---- the file's form ----------------------------------------------------------------------------------- */
@@ -157,7 +167,7 @@ static enum error_code line_add(struct keys *k, struct bytes line, int number, s
     enum error_code code = ERR_OK;
     if (!key_digits(bytes_of(colon + 1, line.len - id.len - 1), master))
         code = error_set(e, ERR_KEY_UNUSABLE, "line %d: the key is not 64 hex digits", number);
-    else if (!ring_derive(k, fresh, master))
+    else if (!ring_derive(fresh, master))
         code = error_set_openssl(e, ERR_KEY_UNUSABLE, "line %d: cannot derive keys", number);
     secret_wipe(master, sizeof master);
     k->count++; /* a half-made key is freed with the ring */
@@ -198,8 +208,10 @@ void keys_free(struct keys *k)
 {
     if (!k)
         return;
-    for (size_t i = 0; i < KEYS_MAX; i++)
+    for (size_t i = 0; i < KEYS_MAX; i++) {
         EVP_MAC_CTX_free(k->ring[i].look_up);
+        EVP_MAC_CTX_free(k->ring[i].compare);
+    }
     EVP_CIPHER_free(k->aes);
     secret_wipe(k, sizeof *k);
     free(k);
@@ -310,7 +322,14 @@ const char *keys_id(const struct keys *k, size_t index)
 
 const char *keys_check_value(const struct keys *k)
 {
-    return k->check;
+    return k->ring[0].check;
+}
+
+size_t keys_check_values(const struct keys *k, const char *out[KEYS_MAX])
+{
+    for (size_t i = 0; i < k->count; i++)
+        out[i] = k->ring[i].check;
+    return k->count;
 }
 
 /* ---- sealed values ------------------------------------------------------------------------------------- */
@@ -428,5 +447,18 @@ enum error_code keys_challenge_hash(const struct keys *k, size_t index, const ch
         (challenge.len > 0 && EVP_MAC_update(ctx, challenge.data, challenge.len) != 1) ||
         EVP_MAC_final(ctx, out, &len, CHALLENGE_HASH_SIZE) != 1)
         return error_set_openssl(NULL, ERR_INTERNAL, "cannot hash a challenge");
+    return ERR_OK;
+}
+
+enum error_code keys_digest(const struct keys *k, size_t index, struct bytes text,
+                            uint8_t out[KEYS_DIGEST_SIZE])
+{
+    if (index >= k->count)
+        return ERR_KEY_UNUSABLE;
+    CLEANUP(EVP_MAC_CTX) EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(k->ring[index].compare);
+    size_t len = 0;
+    if (!ctx || (text.len > 0 && EVP_MAC_update(ctx, text.data, text.len) != 1) ||
+        EVP_MAC_final(ctx, out, &len, KEYS_DIGEST_SIZE) != 1)
+        return error_set_openssl(NULL, ERR_INTERNAL, "cannot make a digest");
     return ERR_OK;
 }

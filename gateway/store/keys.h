@@ -31,6 +31,8 @@ const char *keys_id(const struct keys *k, size_t index); /* 0 is the newest */
 /* A value every holder of the same newest key computes alike: how replicas notice a key they do not share.
  * Hex, 32 digits. */
 const char *keys_check_value(const struct keys *k);
+/* Those of the whole ring, newest first; returns their number. They live as long as the ring. */
+size_t keys_check_values(const struct keys *k, const char *out[KEYS_MAX]);
 
 enum error_code keys_seal(const struct keys *k, enum seal_kind kind, const char *alias, const char *record,
                           struct bytes plain, struct buffer *out, struct error *e);
@@ -40,3 +42,9 @@ enum error_code keys_unseal(const struct keys *k, enum seal_kind kind, const cha
 /* HMAC-SHA-256 of a challenge under the look-up key derived from ring key `index`, bound to the alias. */
 enum error_code keys_challenge_hash(const struct keys *k, size_t index, const char *alias,
                                     struct bytes challenge, uint8_t out[CHALLENGE_HASH_SIZE]);
+
+#define KEYS_DIGEST_SIZE 32
+/* HMAC-SHA-256 under a key derived from ring key `index` for nothing else: holders of that key can compare what
+ * they have without showing it. */
+enum error_code keys_digest(const struct keys *k, size_t index, struct bytes text,
+                            uint8_t out[KEYS_DIGEST_SIZE]);

@@ -26,6 +26,7 @@ static void deliver(struct letter *letter)
 
 void sqlite_deliver(struct sqlite_store *s, struct sqlite_call *c)
 {
+    c->answer->now = clock_realtime(s->clock);
     c->letter.deliver = deliver;
     mailbox_post(s->mailbox, &c->letter);
 }
@@ -132,13 +133,14 @@ static enum error_code make_file(const char *path, struct error *e)
     return ERR_OK;
 }
 
-static enum error_code open_links(struct sqlite_store *s, const char *master_key_check, struct error *e)
+static enum error_code open_links(struct sqlite_store *s, const struct sqlite_key_checks *keys,
+                                  struct error *e)
 {
     enum error_code code = make_file(s->path, e);
     if (code == ERR_OK)
         code = link_open(&s->writer.link, s->path, true, e);
     if (code == ERR_OK)
-        code = sqlite_schema_apply(&s->writer.link, master_key_check, e);
+        code = sqlite_schema_apply(&s->writer.link, keys, e);
     if (code == ERR_OK)
         code = link_open(&s->reader.link, s->path, false, e);
     if (code != ERR_OK)
@@ -152,13 +154,13 @@ static enum error_code open_links(struct sqlite_store *s, const char *master_key
     return ERR_OK;
 }
 
-static enum error_code open_all(struct sqlite_store *s, const char *master_key_check, struct event_base *base,
-                                struct error *e)
+static enum error_code open_all(struct sqlite_store *s, const struct sqlite_key_checks *keys,
+                                struct event_base *base, struct error *e)
 {
     s->lock = sqlite_lock_take(s->path, e);
     if (s->lock < 0)
         return e && e->code != ERR_OK ? e->code : ERR_STORE_LOCKED;
-    enum error_code code = open_links(s, master_key_check, e);
+    enum error_code code = open_links(s, keys, e);
     if (code == ERR_OK)
         code = mailbox_create(&s->mailbox, base, e);
     if (code == ERR_OK && (!sqlite_reader_start(&s->reader) || !sqlite_writer_start(&s->writer)))
@@ -173,19 +175,21 @@ static void configure_library(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-enum error_code store_sqlite_open(struct store **out, const char *path, const char *master_key_check,
-                                  struct event_base *base, const struct clock *clock, struct error *e)
+enum error_code store_sqlite_open(struct store **out, const char *path, const char *const *key_checks,
+                                  size_t key_check_count, struct event_base *base, const struct clock *clock,
+                                  struct error *e)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, configure_library);
     *out = NULL;
     struct error own = {0};
+    struct sqlite_key_checks keys = {key_checks, key_check_count};
     e = e ? e : &own; /* the lock's code is in it */
     e->code = ERR_OK;
     struct sqlite_store *s = create(path, clock);
     if (!s)
         return error_set(e, ERR_INTERNAL, "out of memory");
-    enum error_code code = open_all(s, master_key_check, base, e);
+    enum error_code code = open_all(s, &keys, base, e);
     if (code != ERR_OK) {
         destroy(s);
         return code;

@@ -9,7 +9,8 @@
 
 #include "store/store.h"
 
-/* Blocking: opens, checks, migrates. Errors name the path and what to do. The check value of the newest
- * master key is stored at first and compared afterwards: another key is ERR_KEY_UNUSABLE. */
-enum error_code store_sqlite_open(struct store **out, const char *path, const char *master_key_check,
-                                  struct event_base *base, const struct clock *clock, struct error *e);
+/* Blocking: opens, checks, migrates. Errors name the path and what to do. `key_checks` are those of the master
+ * keys, newest first: the first one is stored at first, and one that is none of them is ERR_KEY_UNUSABLE. */
+enum error_code store_sqlite_open(struct store **out, const char *path, const char *const *key_checks,
+                                  size_t key_check_count, struct event_base *base, const struct clock *clock,
+                                  struct error *e);

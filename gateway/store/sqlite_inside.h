@@ -141,8 +141,14 @@ void sqlite_deliver(struct sqlite_store *s, struct sqlite_call *c);
 int sqlite_lock_take(const char *path, struct error *e);
 void sqlite_lock_drop(int lock);
 
+struct sqlite_key_checks { /* of the master keys, newest first */
+    const char *const *items;
+    size_t count;
+};
+
 /* Makes or migrates the tables, checks whose database it is and under which master key. */
-enum error_code sqlite_schema_apply(struct sqlite_link *l, const char *master_key_check, struct error *e);
+enum error_code sqlite_schema_apply(struct sqlite_link *l, const struct sqlite_key_checks *keys,
+                                    struct error *e);
 void sqlite_fact_put(struct sqlite_link *l, const char *name, struct bytes value);
 
 /* ---- operations ---------------------------------------------------------------------------------------- */

@@ -122,28 +122,31 @@ void sqlite_fact_put(struct sqlite_link *l, const char *name, struct bytes value
     query_run(&q);
 }
 
-static enum error_code check_key(struct sqlite_link *l, const char *master_key_check, struct error *e)
+static enum error_code check_key(struct sqlite_link *l, const struct sqlite_key_checks *keys, struct error *e)
 {
     static const char name[] = "master_key_check";
     struct query q = query_start(l, SQL_FACT_GET);
     query_put_text(&q, name);
     bool there = query_row(&q);
-    bool same = there && bytes_equal(query_bytes(&q, 0, NULL), bytes_of_text(master_key_check));
+    bool same = false;
+    for (size_t i = 0; there && i < keys->count; i++)
+        same = same || bytes_equal(query_bytes(&q, 0, NULL), bytes_of_text(keys->items[i]));
     query_end(&q);
     if (!there)
-        sqlite_fact_put(l, name, bytes_of_text(master_key_check));
+        sqlite_fact_put(l, name, bytes_of_text(keys->items[0]));
     if (l->error != SQLITE_OK)
         return error_set(e, ERR_STORE_BROKEN, "%s", l->reason);
     if (!there || same)
         return ERR_OK;
-    return error_set(
-        e, ERR_KEY_UNUSABLE,
-        "store %s was made under another master key; give this daemon the key file that belongs to it, or "
-        "another store.path",
-        l->path);
+    return error_set(e, ERR_KEY_UNUSABLE,
+                     "store %s was made under a master key that this daemon does not have; give it the key "
+                     "file that belongs "
+                     "to it (store.master_key), or another store.path",
+                     l->path);
 }
 
-enum error_code sqlite_schema_apply(struct sqlite_link *l, const char *master_key_check, struct error *e)
+enum error_code sqlite_schema_apply(struct sqlite_link *l, const struct sqlite_key_checks *keys,
+                                    struct error *e)
 {
     int64_t application = 0, version = 0, tables = 0;
     if (!pragma(l, "PRAGMA application_id", &application) || !pragma(l, "PRAGMA user_version", &version) ||
@@ -165,7 +168,7 @@ enum error_code sqlite_schema_apply(struct sqlite_link *l, const char *master_ke
         if (!migrate(l, next))
             return error_set(e, ERR_STORE_BROKEN, "cannot bring the tables to version %d: %s", next,
                              l->reason);
-    code = check_key(l, master_key_check, e);
+    code = check_key(l, keys, e);
     if (code != ERR_OK)
         return code;
     link_run(l, SQL_OBLIGATION_ORPHANS);

@@ -160,8 +160,8 @@ void rig_init(struct rig *r)
     must(pool_create(&r->pool, r->base, &limits, &e) == ERR_OK, e.text);
     must(keys_create(&r->keys, bytes_of_text(KEY), &e) == ERR_OK, e.text);
     r->flaky.store.type = &flaky_type;
-    must(store_sqlite_open(&r->flaky.inner, database, keys_check_value(r->keys), r->base, &clock_system,
-                           &e) == ERR_OK,
+    const char *check = keys_check_value(r->keys);
+    must(store_sqlite_open(&r->flaky.inner, database, &check, 1, r->base, &clock_system, &e) == ERR_OK,
          e.text);
     r->directory = alias_directory_create();
     load_settings(r);

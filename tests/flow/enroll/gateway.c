@@ -64,8 +64,8 @@ static void open_store(struct gateway *g)
     char path[128];
     snprintf(path, sizeof path, "%s/master.key", g->folder);
     must(keys_from_file(&g->keys, path, true, &e), &e, "keys");
-    must(store_sqlite_open(&real, g->settings->store.path, keys_check_value(g->keys), g->base, &g->clock, &e),
-         &e, "store");
+    const char *check = keys_check_value(g->keys);
+    must(store_sqlite_open(&real, g->settings->store.path, &check, 1, g->base, &g->clock, &e), &e, "store");
     faulty_init(&g->store, g->base, real);
 }
 

@@ -60,7 +60,8 @@ void rig_open(struct rig *r, const char *yaml)
     must(pool_create(&r->pool, r->base, &limits, &e), &e, "pool");
     must(keys_create(&r->keys, bytes_of(ring, sizeof ring - 1), &e), &e, "keys");
     snprintf(path, sizeof path, "%s/store.db", r->folder);
-    must(store_sqlite_open(&r->store, path, keys_check_value(r->keys), r->base, &r->clock, &e), &e, "store");
+    const char *check = keys_check_value(r->keys);
+    must(store_sqlite_open(&r->store, path, &check, 1, r->base, &r->clock, &e), &e, "store");
     must(parse(r, &r->settings, yaml), &e, "settings");
     must(backends_create(&r->backends, r->base, r->pool, r->metrics, &r->clock, r->folder, &e), &e,
          "backends");

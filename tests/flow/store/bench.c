@@ -12,8 +12,9 @@
 
 static const struct factory {
     const char *name;
-    enum error_code (*open)(struct store **out, const char *place, const char *key_check,
-                            struct event_base *base, const struct clock *clock, struct error *e);
+    enum error_code (*open)(struct store **out, const char *place, const char *const *key_checks,
+                            size_t key_check_count, struct event_base *base, const struct clock *clock,
+                            struct error *e);
 } factories[] = {
     {"sqlite", store_sqlite_open},
 };
@@ -35,7 +36,8 @@ static int64_t show(void *context)
 
 enum error_code bench_open_store(struct bench *b, struct store **out, struct error *e)
 {
-    return factory()->open(out, b->place, BENCH_KEY_CHECK, b->base, &b->clock, e);
+    const char *check = BENCH_KEY_CHECK;
+    return factory()->open(out, b->place, &check, 1, b->base, &b->clock, e);
 }
 
 static void open_or_end(struct bench *b)

@@ -15,7 +15,7 @@
 static enum error_code open_again(struct bench *b, const char *key_check, struct error *e)
 {
     struct store *store = NULL;
-    enum error_code code = store_sqlite_open(&store, b->place, key_check, b->base, &b->clock, e);
+    enum error_code code = store_sqlite_open(&store, b->place, &key_check, 1, b->base, &b->clock, e);
     store_close(store);
     return code;
 }
@@ -58,7 +58,23 @@ TEST(another_master_key_is_refused)
     close_only(&b);
     struct error e = {0};
     CHECK_INT(open_again(&b, "00000000000000000000000000000000", &e), ERR_KEY_UNUSABLE);
-    CHECK(strstr(e.text, "another master key") != NULL);
+    CHECK(strstr(e.text, "a master key that this daemon does not have") != NULL);
+    CHECK_INT(open_again(&b, BENCH_KEY_CHECK, &e), ERR_OK);
+    bench_close(&b);
+}
+
+TEST(any_key_of_the_ring_will_do)
+{
+    static const char *const rotated[] = {"00000000000000000000000000000000", BENCH_KEY_CHECK},
+                             *const fresh[] = {"00000000000000000000000000000000"};
+    struct bench b;
+    bench_open(&b);
+    close_only(&b);
+    struct error e = {0};
+    struct store *store = NULL;
+    CHECK_INT(store_sqlite_open(&store, b.place, rotated, 2, b.base, &b.clock, &e), ERR_OK);
+    store_close(store);
+    CHECK_INT(store_sqlite_open(&store, b.place, fresh, 1, b.base, &b.clock, &e), ERR_KEY_UNUSABLE);
     CHECK_INT(open_again(&b, BENCH_KEY_CHECK, &e), ERR_OK);
     bench_close(&b);
 }
@@ -110,7 +126,8 @@ TEST(garbage_and_a_missing_folder_are_named)
     CHECK_INT(open_again(&b, BENCH_KEY_CHECK, &e), ERR_STORE_BROKEN);
     CHECK(strstr(e.text, "not a database") != NULL);
     struct store *store = NULL;
-    CHECK_INT(store_sqlite_open(&store, "/nowhere/at/all.db", BENCH_KEY_CHECK, b.base, &b.clock, &e),
+    const char *check = BENCH_KEY_CHECK;
+    CHECK_INT(store_sqlite_open(&store, "/nowhere/at/all.db", &check, 1, b.base, &b.clock, &e),
               ERR_STORE_BROKEN);
     CHECK(store == NULL);
     CHECK(strstr(e.text, "/nowhere/at/all.db") != NULL);

@@ -53,6 +53,25 @@ Test(keys, are_read_newest_first)
     cr_assert_str_eq(keys_check_value(k), keys_check_value(same));
     cr_assert_str_neq(keys_check_value(k), keys_check_value(other));
     cr_assert_null(strstr(DIGITS_A, keys_check_value(k)));
+    const char *checks[KEYS_MAX];
+    cr_assert_eq(keys_check_values(k, checks), 2);
+    cr_assert_str_eq(checks[0], keys_check_value(k));
+    cr_assert_str_eq(checks[1], keys_check_value(other));
+}
+
+Test(keys, digests_are_alike_for_holders_of_the_same_key_alone)
+{
+    CLEANUP(keys) struct keys *k = ring("new:" DIGITS_A "\nold:" DIGITS_B), *old = ring("x:" DIGITS_B "\n");
+    uint8_t a[KEYS_DIGEST_SIZE], b[KEYS_DIGEST_SIZE];
+    struct bytes text = bytes_of_text("retention.audit 5");
+    cr_assert_eq(keys_digest(k, 1, text, a), ERR_OK);
+    cr_assert_eq(keys_digest(old, 0, text, b), ERR_OK);
+    cr_assert_arr_eq(a, b, sizeof a);
+    cr_assert_eq(keys_digest(k, 0, text, b), ERR_OK);
+    cr_assert_arr_neq(a, b, sizeof a);
+    cr_assert_eq(keys_digest(k, 1, bytes_of_text("retention.audit 6"), b), ERR_OK);
+    cr_assert_arr_neq(a, b, sizeof a);
+    cr_assert_eq(keys_digest(k, 2, text, b), ERR_KEY_UNUSABLE);
 }
 
 Test(keys, refuse_what_is_not_in_their_form_and_show_no_key)
