@@ -3,7 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "challenge/validator.h"
 
 /* ---- bindings: "" or NULL binds nothing ---------------------------------------------------------------- */
@@ -76,7 +75,8 @@ static const char *broken_binding(const struct challenge_record *c, const struct
 
 /* ---- the look ------------------------------------------------------------------------------------------ */
 
-static void decide(struct validation *v, const struct challenge_record *c)
+/* `now` is the store's: a challenge ends at the same time on every replica. */
+static void decide(struct validation *v, const struct challenge_record *c, int64_t now)
 {
     struct challenge_verdict *verdict = &v->verdict;
     snprintf(verdict->challenge_id, sizeof verdict->challenge_id, "%s", c->id);
@@ -88,7 +88,7 @@ static void decide(struct validation *v, const struct challenge_record *c)
         snprintf(verdict->bound_to, sizeof verdict->bound_to, "%s",
                  c->first_transaction ? c->first_transaction : "");
         validation_decide(v, ERR_CHALLENGE_REUSED, "challenge %s has no use left", c->id);
-    } else if (c->expires <= clock_realtime(v->service->clock)) {
+    } else if (c->expires <= now) {
         validation_decide(v, ERR_CHALLENGE_EXPIRED, "challenge %s has expired", c->id);
     } else if ((broken = broken_binding(c, v->csr)) != NULL) {
         validation_decide(v, ERR_CHALLENGE_BINDING, "challenge %s is bound to another %s", c->id, broken);
@@ -101,7 +101,7 @@ static void found(void *context, struct store_answer *answer)
 {
     struct validation *v = context;
     if (answer->outcome == STORE_OK && answer->challenge_count > 0)
-        decide(v, &answer->challenges[0]);
+        decide(v, &answer->challenges[0], answer->now);
     else if (answer->outcome == STORE_OK || answer->outcome == STORE_NOT_FOUND)
         validation_decide(v, ERR_CHALLENGE_REFUSED, "no such challenge");
     else

@@ -220,7 +220,7 @@ enum step_result step_recalled(struct enrolment *e)
     if (e->answer->outcome != STORE_OK && e->answer->outcome != STORE_NOT_FOUND)
         return store_failed(e);
     const struct transaction_record *record = e->answer->transaction_count ? e->answer->transactions : NULL;
-    int64_t now = clock_realtime(e->service->parts.clock);
+    int64_t now = e->answer->now; /* the store's: its times mean the same on every replica */
     switch (transaction_match(record, csr ? csr->info_sha256 : NULL, now,
                               e->alias->settings->transaction.retransmit_window)) {
     case TRANSACTION_ANSWER:

@@ -3,6 +3,8 @@
 
 #include <event2/event.h>
 
+#include "base/clock.h"
+
 #define FIRST_DELAY   50
 #define LONGEST_DELAY 1000
 
@@ -19,12 +21,11 @@ static void answered(void *context, struct store_answer *answer)
 {
     struct persist *p = context;
     bool definite = answer->outcome != STORE_UNKNOWN && answer->outcome != STORE_UNAVAILABLE;
-    if (definite || p->waited >= p->give_up_after) {
+    if (definite || clock_monotonic(&clock_system) >= p->ends) {
         p->done(p->context, answer);
         return;
     }
     struct timeval pause = {.tv_sec = p->delay / 1000, .tv_usec = (p->delay % 1000) * 1000};
-    p->waited += p->delay;
     p->delay = p->delay * 2 > LONGEST_DELAY ? LONGEST_DELAY : p->delay * 2;
     if (event_base_once(p->base, -1, EV_TIMEOUT, again, p, &pause) < 0) {
         p->done(p->context, answer);
@@ -40,7 +41,7 @@ static void ask(struct persist *p)
 
 void persist_start(struct persist *p)
 {
-    p->waited = 0;
+    p->ends = clock_monotonic(&clock_system) + p->give_up_after;
     p->delay = FIRST_DELAY;
     ask(p);
 }

@@ -14,11 +14,11 @@ struct persist {
     struct store *store;
     struct event_base *base;
     const struct store_request *request; /* alive until the completion */
-    int64_t give_up_after;               /* ms of repeating */
+    int64_t give_up_after;               /* ms, with what the store took to answer */
     store_done *done;
     void *context;
     /* private */
-    int64_t waited;
+    int64_t ends; /* monotonic */
     int64_t delay;
 };
 

@@ -61,7 +61,8 @@ static void refuse(evutil_socket_t fd, short what, void *data)
     (void)fd;
     (void)what;
     struct faulty_call *c = data;
-    tell(c, refusal(c->fault == FAULT_UNAVAILABLE ? STORE_UNAVAILABLE : STORE_UNKNOWN));
+    bool away = c->fault == FAULT_UNAVAILABLE || c->fault == FAULT_SLOW;
+    tell(c, refusal(away ? STORE_UNAVAILABLE : STORE_UNKNOWN));
 }
 
 static enum fault fault_of(struct faulty_store *f, const struct store_request *r)
@@ -84,11 +85,11 @@ static void submit(struct store *s, const struct store_request *request, store_d
     *c = (struct faulty_call){.store = f, .request = request, .done = done, .context = context};
     f->asked[request->operation]++;
     c->fault = fault_of(f, request);
-    static const struct timeval now = {0, 0};
+    static const struct timeval now = {0, 0}, later = {0, FAULT_SLOW_TIME * 1000};
     if (c->fault == FAULT_HELD)
         hold(c);
-    else if (c->fault == FAULT_UNAVAILABLE || c->fault == FAULT_LOST_NOT_DONE)
-        event_base_once(f->base, -1, EV_TIMEOUT, refuse, c, &now);
+    else if (c->fault == FAULT_UNAVAILABLE || c->fault == FAULT_LOST_NOT_DONE || c->fault == FAULT_SLOW)
+        event_base_once(f->base, -1, EV_TIMEOUT, refuse, c, c->fault == FAULT_SLOW ? &later : &now);
     else
         store_submit(f->real, request, answered, c);
 }

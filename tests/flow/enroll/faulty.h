@@ -5,11 +5,14 @@
 
 struct event_base;
 
+#define FAULT_SLOW_TIME 400 /* ms */
+
 enum fault {
     FAULT_NONE,
     FAULT_LOST_DONE,     /* UNKNOWN, and it was done */
     FAULT_LOST_NOT_DONE, /* UNKNOWN, and it was not done */
     FAULT_UNAVAILABLE,
+    FAULT_SLOW,      /* UNAVAILABLE, after FAULT_SLOW_TIME */
     FAULT_HELD,      /* given to the store when the test releases it */
     FAULT_HELD_DONE, /* done at once, answered when the test releases it */
 };

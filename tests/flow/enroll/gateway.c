@@ -33,6 +33,12 @@ static int64_t stepped_realtime(void *context)
     return clock_realtime(&clock_system) + atomic_load(&((struct gateway *)context)->ahead);
 }
 
+static int64_t store_realtime(void *context)
+{
+    struct gateway *g = context;
+    return stepped_realtime(g) - atomic_load(&g->store_behind);
+}
+
 static int64_t system_monotonic(void *context)
 {
     (void)context;
@@ -65,7 +71,8 @@ static void open_store(struct gateway *g)
     snprintf(path, sizeof path, "%s/master.key", g->folder);
     must(keys_from_file(&g->keys, path, true, &e), &e, "keys");
     const char *check = keys_check_value(g->keys);
-    must(store_sqlite_open(&real, g->settings->store.path, &check, 1, g->base, &g->clock, &e), &e, "store");
+    must(store_sqlite_open(&real, g->settings->store.path, &check, 1, g->base, &g->store_clock, &e), &e,
+         "store");
     faulty_init(&g->store, g->base, real);
 }
 
@@ -175,6 +182,7 @@ static const char *or_else(const char *text, const char *otherwise)
 void gateway_open(struct gateway *g, const struct gateway_wish *wish)
 {
     *g = (struct gateway){.clock = {stepped_realtime, system_monotonic, g},
+                          .store_clock = {store_realtime, system_monotonic, g},
                           .folder = "/tmp/scepgate-enroll-XXXXXX"};
     if (!mkdtemp(g->folder))
         abort();

@@ -28,6 +28,8 @@ struct gateway {
     struct event_base *base;
     struct clock clock;
     _Atomic int64_t ahead; /* ms that the gateway's real time is ahead of ours */
+    struct clock store_clock;
+    _Atomic int64_t store_behind; /* ms that the store's time is behind the gateway's */
     int log;
     struct gateway_settings *settings;
     struct keys *keys;

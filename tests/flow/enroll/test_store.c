@@ -177,6 +177,48 @@ TEST(a_store_that_is_not_ready_gives_503_at_once)
     end();
 }
 
+/* The time that the store takes to refuse counts: nobody is held much longer than enroll.wait. */
+TEST(a_store_that_is_slow_to_refuse_gives_503_in_time)
+{
+    begin(&(struct gateway_wish){.enroll = SHORT_WAIT});
+    faulty_rule(&g.store, STORE_TRANSACTION_RECALL, FAULT_SLOW, 1000);
+    ask(&a);
+    CHECK(refused_and_untouched());
+    CHECK_INT(g.store.asked[STORE_TRANSACTION_RECALL], 1);
+    end();
+}
+
+/* ---- a store with a clock of its own ------------------------------------------------------------------- */
+
+TEST(a_challenge_is_good_by_the_clock_of_the_store)
+{
+    begin(&(struct gateway_wish){.challenge = "type: one_time, ttl: 1h"});
+    gateway_step(&g, 2 * 3600 * 1000);
+    atomic_store(&g.store_behind, 2 * 3600 * 1000);
+    ask(&a);
+    CHECK(one_certificate());
+    end();
+}
+
+TEST(a_pending_request_is_due_by_the_clock_of_the_store)
+{
+    begin(&(struct gateway_wish){0});
+    scripted_offers(0, true, false);
+    scripted_next((struct script){.verdict = BACKEND_PENDING, .cookie = "c", .delay = 60 * 1000});
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    gateway_step(&g, 3600 * 1000);
+    atomic_store(&g.store_behind, 3600 * 1000);
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    CHECK_INT(scripted.calls[SCRIPTED_POLL], 0);
+    atomic_store(&g.store_behind, 0);
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_INT(scripted.calls[SCRIPTED_POLL], 1);
+    end();
+}
+
 /* Nothing is promised while it is not known whether the record was made. */
 TEST(an_outcome_that_cannot_be_recorded_is_pending)
 {

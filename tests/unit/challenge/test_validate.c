@@ -47,6 +47,7 @@ static void answer(struct fake_store *f, const struct store_request *r, struct s
 {
     (void)f;
     a->outcome = outcome;
+    a->now = clock_realtime(&stopped);
     a->reason = outcome == STORE_OK ? "" : "the store is on fire";
     hashes_asked = r->challenge_find.hash_count;
     if (outcome != STORE_OK)
