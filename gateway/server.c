@@ -1,7 +1,6 @@
 /* server.c: start, serve, drain, stop. */
 #include "server.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <getopt.h>
@@ -9,14 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "server_parts.h"
-#include "store/sqlite.h"
 
 #define PROBLEMS_MAX    (1024 * 1024)
 #define GAUGE_PERIOD    1000 /* ms */
@@ -68,24 +65,6 @@ void server_audit(struct server *s, enum audit_code code, struct audit_details *
 
 /* ---- start --------------------------------------------------------------------------------------------- */
 
-static enum error_code open_keys(struct server *s, struct error *e)
-{
-    const struct secret_source *source = &s->settings->store.master_key;
-    if (source->value.len)
-        return keys_create(&s->keys, bytes_of(source->value.data, source->value.len), e);
-    char path[4096];
-    snprintf(path, sizeof path, "%s/master.key", s->settings->state);
-    return keys_from_file(&s->keys, path, true, e);
-}
-
-static enum error_code make_state_folder(const char *path, struct error *e)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return ERR_OK;
-    return error_set(e, ERR_FILE_UNREADABLE, "the state folder %s cannot be made: %s", path,
-                     error_errno(errno));
-}
-
 enum error_code server_add_alias(struct server *s, struct alias_settings *settings, struct error *e)
 {
     struct alias *alias;
@@ -103,18 +82,6 @@ enum error_code server_add_alias(struct server *s, struct alias_settings *settin
         alias_install_ra(alias, ra_set_ref(old->ra)); /* until the maker has looked */
     code = alias_directory_put(s->directory, alias);
     alias_unref(alias);
-    return code;
-}
-
-static enum error_code open_store(struct server *s, struct error *e)
-{
-    enum error_code code = make_state_folder(s->settings->state, e);
-    if (code == ERR_OK)
-        code = open_keys(s, e);
-    const char *checks[KEYS_MAX];
-    if (code == ERR_OK)
-        code = store_sqlite_open(&s->store, s->settings->store.path, checks,
-                                 keys_check_values(s->keys, checks), s->base, &clock_system, e);
     return code;
 }
 
@@ -346,7 +313,7 @@ static enum error_code server_open(struct server *s, struct error *e)
     if (!s->base || !s->metrics)
         return error_set(e, ERR_OVERLOADED, "out of memory");
     enum error_code (*const stages[])(struct server *, struct error *) = {
-        open_store, open_backends, open_aliases, open_services, open_listeners, open_events,
+        server_open_store, open_backends, open_aliases, open_services, open_listeners, open_events,
     };
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
         enum error_code code = stages[i](s, e);

@@ -1,4 +1,5 @@
-/* server_parts.h: what the daemon owns; shared by server.c (start, drain, stop) and reload.c. Loop thread. */
+/* server_parts.h: what the daemon owns; shared by server.c (start, drain, stop), server_store.c, sweep.c and
+ * reload.c. Loop thread. */
 #pragma once
 
 #include "admin/admin.h"
@@ -45,6 +46,8 @@ struct server {
     int rows_in_flight; /* store operations of the server itself */
 };
 
+/* Master keys and the store that the settings name. */
+enum error_code server_open_store(struct server *s, struct error *e);
 /* Makes an alias of checked settings and puts it into the directory. */
 enum error_code server_add_alias(struct server *s, struct alias_settings *settings, struct error *e);
 /* Handles "retention.sweep" and sees to it that it is due. */
