@@ -215,6 +215,7 @@ enum store_operation {
     STORE_EXPORT,      /* -> OK, the kind's records, `next` */
     STORE_IMPORT,      /* -> OK (`repeated`: it was there already) | CONFLICT (another one is there) */
     STORE_REINDEX,     /* rebuilds what spans aliases -> OK, `total` = aliases */
+    STORE_KEY_CHECK,   /* from now on it belongs to this master key, as if it had been made under it -> OK */
     STORE_OPERATION_COUNT
 };
 
@@ -396,7 +397,9 @@ struct store_request {
             const char *after;
             int limit;
         } export;
-        struct { /* the member of its kind; times, claims and states exactly as they are */
+        /* The member of its kind; times, claims and states exactly as they are. A transaction's lease and an
+         * obligation's claim are not carried over: their holders are gone. */
+        struct {
             enum store_kind kind;
             const struct challenge_record *challenge;
             const struct transaction_record *transaction;
@@ -405,6 +408,7 @@ struct store_request {
             const struct obligation *obligation;
             const struct audit_event *event; /* a repeat is known by its operation id alone */
         } import;
+        const char *key_check; /* keys_check_value; what opening the store compares */
 
         struct store_list_filter list;
     };
