@@ -56,3 +56,4 @@ DEFINE_ADD(certificate, struct certificate_record, certificates, certificate_cou
 DEFINE_ADD(ra, struct ra_record, ras, ra_count)
 DEFINE_ADD(obligation, struct obligation, obligations, obligation_count)
 DEFINE_ADD(event, struct audit_event, events, event_count)
+DEFINE_ADD(sealed, struct sealed_record, sealed, sealed_count)

@@ -21,3 +21,4 @@ struct certificate_record *answer_add_certificate(struct store_answer *a);
 struct ra_record *answer_add_ra(struct store_answer *a);
 struct obligation *answer_add_obligation(struct store_answer *a);
 struct audit_event *answer_add_event(struct store_answer *a);
+struct sealed_record *answer_add_sealed(struct store_answer *a);

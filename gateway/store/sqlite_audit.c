@@ -72,11 +72,11 @@ void sqlite_audit_load(struct sqlite_writer *w)
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
-void sqlite_audit_write(struct sqlite_writer *w, const struct audit_event *event)
+void sqlite_audit_write(struct sqlite_writer *w, const struct audit_event *event, int64_t at)
 {
     struct audit_event e = *event;
     e.sequence = ++w->audit_sequence;
-    e.at = w->now;
+    e.at = at;
     hash_row(&w->link, w->audit_hash, &e);
     struct query q = query_start(&w->link, SQL_AUDIT_INSERT);
     query_put_number(&q, e.sequence);
@@ -135,7 +135,7 @@ static void read_row(struct query *row, struct arena *arena, struct audit_event 
     e->details = query_text(row, 7, arena);
 }
 
-static void add(struct query *row, struct store_answer *answer)
+void sqlite_audit_add(struct query *row, struct store_answer *answer)
 {
     struct audit_event *e = answer_add_event(answer);
     CLEANUP(buffer) struct buffer hex;
@@ -160,7 +160,7 @@ static bool match(struct sqlite_reader *r, struct query *row, const struct store
 
 enum sqlite_progress sqlite_audit_list(struct sqlite_reader *r, struct sqlite_call *c)
 {
-    static const struct sqlite_list list = {SQL_AUDIT_SCAN, SQL_AUDIT_BY_SEQUENCE, match, add};
+    static const struct sqlite_list list = {SQL_AUDIT_SCAN, SQL_AUDIT_BY_SEQUENCE, match, sqlite_audit_add};
     return sqlite_list_page(r, c, &list);
 }
 

@@ -78,7 +78,8 @@ static bool challenge_good(const struct sqlite_writer *w, const struct sqlite_ch
     const struct challenge_record *r = &found->record;
     if (found->sequence == 0 || r->state == CHALLENGE_REVOKED || w->now >= r->expires)
         return false;
-    bool given_back = unfinished(old) && old->bound && strcmp(old->record->challenge_id, r->id) == 0;
+    bool given_back =
+        unfinished(old) && old->record->challenge_bound && strcmp(old->record->challenge_id, r->id) == 0;
     return r->uses_left + (given_back ? 1 : 0) > 0;
 }
 
@@ -92,34 +93,29 @@ static void supersede(struct sqlite_writer *w, struct sqlite_call *c, struct sql
     sqlite_transaction_save(w, old);
 }
 
-static void insert(struct sqlite_writer *w, struct sqlite_call *c, const struct sqlite_transaction *old,
-                   int64_t generation)
+static int64_t insert(struct sqlite_writer *w, const __typeof__(((struct store_request *)0)->begin) *b,
+                      int64_t key, int64_t generation)
 {
-    const __typeof__(c->request->begin) *b = &c->request->begin;
     const struct transaction_record *r = &b->record;
-    const char *challenge = r->challenge_id ? r->challenge_id : "";
-    struct query q = query_start(&w->link, SQL_TRANSACTION_INSERT);
-    query_put_number(&q, old->key);
-    query_put_text(&q, r->id);
-    query_put_text(&q, r->key.alias);
-    query_put_bytes(&q, r->key.transaction_id);
-    query_put_bytes(&q, bytes_of(r->key.signer_spki_sha256, sizeof r->key.signer_spki_sha256));
-    query_put_number(&q, generation);
-    query_put_number(&q, TRANSACTION_RECEIVED);
-    query_put_number(&q, 1);
-    query_put_number(&q, w->now + b->lease);
-    query_put_number(&q, w->link.owner);
-    query_put_bytes(&q, bytes_of(r->csr_info_sha256, sizeof r->csr_info_sha256));
-    query_put_bytes(&q, bytes_of(r->recipient_sha256, sizeof r->recipient_sha256));
-    query_put_bytes(&q, r->plan);
-    query_put_text(&q, challenge);
-    query_put_number(&q, *challenge != '\0');
-    query_put_text(&q, r->subject);
-    query_put_text(&q, r->client);
-    query_put_number(&q, w->now);
-    query_put_bytes(&q, r->sealed_csr);
-    query_run(&q);
-    c->reference = sqlite3_last_insert_rowid(w->link.db);
+    struct transaction_record fresh = {
+        .id = r->id,
+        .key = r->key,
+        .generation = generation,
+        .state = TRANSACTION_RECEIVED,
+        .claim = 1,
+        .lease_until = w->now + b->lease,
+        .sealed_csr = r->sealed_csr,
+        .plan = r->plan,
+        .challenge_id = r->challenge_id,
+        .challenge_bound = r->challenge_id && *r->challenge_id,
+        .subject = r->subject,
+        .client = r->client,
+        .created = w->now,
+        .updated = w->now,
+    };
+    memcpy(fresh.csr_info_sha256, r->csr_info_sha256, sizeof fresh.csr_info_sha256);
+    memcpy(fresh.recipient_sha256, r->recipient_sha256, sizeof fresh.recipient_sha256);
+    return sqlite_transaction_insert(w, key, &fresh, bytes_of(NULL, 0));
 }
 
 static void create(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite_transaction *old,
@@ -134,7 +130,7 @@ static void create(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite
     }
     if (challenge->sequence)
         sqlite_challenge_bind(w, challenge, r->id);
-    insert(w, c, old, generation);
+    c->reference = insert(w, &c->request->begin, old->key, generation);
     c->answer->transaction_count = 0;
     sqlite_transaction_again(w, c);
     c->answer->outcome = STORE_MINE;

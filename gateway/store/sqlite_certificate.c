@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "store/canonical.h"
 #include "store/sqlite_inside.h"
 
 static int64_t read_row(struct query *row, struct arena *arena, struct certificate_record *r)
@@ -21,7 +22,7 @@ static int64_t read_row(struct query *row, struct arena *arena, struct certifica
     return query_number(row, 0);
 }
 
-static void add(struct query *row, struct store_answer *answer)
+void sqlite_certificate_add(struct query *row, struct store_answer *answer)
 {
     struct certificate_record *r = answer_add_certificate(answer);
     if (r)
@@ -69,9 +70,8 @@ enum sqlite_presence sqlite_certificate_look(struct sqlite_writer *w,
     return presence;
 }
 
-void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_record *certificate)
+static void insert(struct sqlite_writer *w, const struct certificate_record *r)
 {
-    const struct certificate_record *r = certificate;
     int64_t key = index_key(&w->link, r->alias, r->issuer_sha256, r->serial);
     struct query q = query_start(&w->link, SQL_CERTIFICATE_INSERT);
     query_put_number(&q, key);
@@ -83,8 +83,34 @@ void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_re
     query_put_bytes(&q, r->der);
     query_put_number(&q, r->not_before);
     query_put_number(&q, r->not_after);
-    query_put_number(&q, w->now);
+    query_put_number(&q, r->recorded);
+    query_put_number(&q, r->revoked);
+    query_put_number(&q, r->revocation_reason);
     query_run(&q);
+}
+
+void sqlite_certificate_record(struct sqlite_writer *w, const struct certificate_record *certificate)
+{
+    struct certificate_record fresh = *certificate;
+    fresh.recorded = w->now;
+    fresh.revoked = fresh.revocation_reason = 0;
+    insert(w, &fresh);
+}
+
+enum sqlite_presence sqlite_certificate_import(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const struct certificate_record *r = c->request->import.certificate;
+    struct query q = by_name(&w->link, r->alias, r->issuer_sha256, r->serial);
+    enum sqlite_presence presence = SQLITE_ABSENT;
+    if (query_row(&q)) {
+        struct certificate_record have;
+        read_row(&q, c->answer->arena, &have);
+        presence = canonical_same(STORE_KIND_CERTIFICATE, &have, r) ? SQLITE_RECORDED : SQLITE_CLASH;
+    }
+    query_end(&q);
+    if (presence == SQLITE_ABSENT)
+        insert(w, r);
+    return presence;
 }
 
 /* ---- operations ---------------------------------------------------------------------------------------- */
@@ -95,7 +121,7 @@ enum sqlite_progress sqlite_certificate_find(struct sqlite_reader *r, struct sql
     struct query q = by_name(&r->link, f->alias, f->issuer_sha256, f->serial);
     bool found = query_row(&q);
     if (found)
-        add(&q, c->answer);
+        sqlite_certificate_add(&q, c->answer);
     query_end(&q);
     c->answer->outcome = found ? STORE_OK : STORE_NOT_FOUND;
     return SQLITE_READ_DONE;
@@ -106,7 +132,7 @@ void sqlite_certificate_again(struct sqlite_writer *w, struct sqlite_call *c)
     struct query q = query_start(&w->link, SQL_CERTIFICATE_BY_SEQUENCE);
     query_put_number(&q, c->reference);
     if (query_row(&q))
-        add(&q, c->answer);
+        sqlite_certificate_add(&q, c->answer);
     query_end(&q);
 }
 
@@ -152,7 +178,8 @@ static bool match(struct sqlite_reader *r, struct query *row, const struct store
 
 enum sqlite_progress sqlite_certificate_list(struct sqlite_reader *r, struct sqlite_call *c)
 {
-    static const struct sqlite_list list = {SQL_CERTIFICATE_SCAN, SQL_CERTIFICATE_BY_SEQUENCE, match, add};
+    static const struct sqlite_list list = {SQL_CERTIFICATE_SCAN, SQL_CERTIFICATE_BY_SEQUENCE, match,
+                                            sqlite_certificate_add};
     return sqlite_list_page(r, c, &list);
 }
 

@@ -1,6 +1,7 @@
 /* sqlite_challenge.c: challenges: create, find, list, revoke; binding and giving back a use. */
 #include <string.h>
 
+#include "store/canonical.h"
 #include "store/sqlite_inside.h"
 
 static int64_t read_row(struct query *row, struct arena *arena, struct challenge_record *r)
@@ -25,7 +26,7 @@ static int64_t read_row(struct query *row, struct arena *arena, struct challenge
     return query_number(row, 0);
 }
 
-static void add(struct query *row, struct store_answer *answer)
+void sqlite_challenge_add(struct query *row, struct store_answer *answer)
 {
     struct challenge_record *r = answer_add_challenge(answer);
     if (r)
@@ -66,6 +67,13 @@ void sqlite_challenge_bind(struct sqlite_writer *w, struct sqlite_challenge *c, 
     save(w, c);
 }
 
+/* Retention may have looked at its time already. */
+static void not_yet_swept(struct sqlite_writer *w, const struct challenge_record *r)
+{
+    if (r->expires <= w->swept_unused)
+        w->swept_unused = r->expires - 1;
+}
+
 /* One that was revoked, or deleted, meanwhile stays so. */
 void sqlite_challenge_release(struct sqlite_writer *w, const char *alias, const char *id, struct arena *arena)
 {
@@ -76,8 +84,7 @@ void sqlite_challenge_release(struct sqlite_writer *w, const char *alias, const 
     c.record.uses_left++;
     if (c.record.state == CHALLENGE_USED)
         c.record.state = CHALLENGE_UNUSED;
-    if (c.record.expires <= w->swept_unused) /* retention has looked at its time already */
-        w->swept_unused = c.record.expires - 1;
+    not_yet_swept(w, &c.record);
     save(w, &c);
 }
 
@@ -91,7 +98,7 @@ static bool find_hash(struct sqlite_link *l, struct store_answer *answer, const 
     query_put_text(&q, alias);
     bool found = query_row(&q);
     if (found)
-        add(&q, answer);
+        sqlite_challenge_add(&q, answer);
     query_end(&q);
     return found;
 }
@@ -106,9 +113,9 @@ enum sqlite_progress sqlite_challenge_find(struct sqlite_reader *r, struct sqlit
     return SQLITE_READ_DONE;
 }
 
-static bool exists(struct sqlite_writer *w, struct sqlite_call *c)
+/* By id or by hash. */
+static bool exists(struct sqlite_writer *w, struct sqlite_call *c, const struct challenge_record *r)
 {
-    const struct challenge_record *r = &c->request->challenge_create;
     struct sqlite_challenge same_id;
     sqlite_challenge_load(&w->link, r->alias, r->id, c->answer->arena, &same_id);
     bool same_hash = find_hash(&w->link, c->answer, r->alias, r->hash);
@@ -116,30 +123,41 @@ static bool exists(struct sqlite_writer *w, struct sqlite_call *c)
     return same_hash || same_id.sequence != 0;
 }
 
-void sqlite_challenge_create(struct sqlite_writer *w, struct sqlite_call *c)
+static void insert(struct sqlite_writer *w, const struct challenge_record *r)
 {
-    const struct challenge_record *r = &c->request->challenge_create;
-    if (exists(w, c)) {
-        c->answer->outcome = STORE_CONFLICT;
-        return;
-    }
     struct query q = query_start(&w->link, SQL_CHALLENGE_INSERT);
     query_put_text(&q, r->id);
     query_put_text(&q, r->alias);
     query_put_bytes(&q, bytes_of(r->hash, sizeof r->hash));
     query_put_text(&q, r->key_id);
-    query_put_number(&q, CHALLENGE_UNUSED);
+    query_put_number(&q, r->state);
     query_put_number(&q, r->uses);
-    query_put_number(&q, r->uses);
-    query_put_number(&q, w->now);
-    query_put_number(&q, w->now + r->expires);
+    query_put_number(&q, r->uses_left);
+    query_put_number(&q, r->created);
+    query_put_number(&q, r->expires);
     query_put_text(&q, r->bind_cn);
     query_put_text(&q, r->bind_san);
     query_put_text(&q, r->bind_device);
     query_put_text(&q, r->bind_spki_sha256);
     query_put_text(&q, r->labels);
     query_put_text(&q, r->created_by);
+    query_put_text(&q, r->first_transaction);
     query_run(&q);
+}
+
+void sqlite_challenge_create(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    struct challenge_record r = c->request->challenge_create;
+    if (exists(w, c, &r)) {
+        c->answer->outcome = STORE_CONFLICT;
+        return;
+    }
+    r.state = CHALLENGE_UNUSED;
+    r.uses_left = r.uses;
+    r.created = w->now;
+    r.expires += w->now;
+    r.first_transaction = "";
+    insert(w, &r);
     c->changed = true;
     c->reference = sqlite3_last_insert_rowid(w->link.db);
     c->answer->outcome = STORE_OK;
@@ -151,8 +169,22 @@ void sqlite_challenge_again(struct sqlite_writer *w, struct sqlite_call *c)
     struct query q = query_start(&w->link, SQL_CHALLENGE_BY_SEQUENCE);
     query_put_number(&q, c->reference);
     if (query_row(&q))
-        add(&q, c->answer);
+        sqlite_challenge_add(&q, c->answer);
     query_end(&q);
+}
+
+enum sqlite_presence sqlite_challenge_import(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const struct challenge_record *r = c->request->import.challenge;
+    struct sqlite_challenge have;
+    sqlite_challenge_load(&w->link, r->alias, r->id, c->answer->arena, &have);
+    if (have.sequence != 0)
+        return canonical_same(STORE_KIND_CHALLENGE, &have.record, r) ? SQLITE_RECORDED : SQLITE_CLASH;
+    if (exists(w, c, r))
+        return SQLITE_CLASH;
+    insert(w, r);
+    not_yet_swept(w, r);
+    return SQLITE_ABSENT;
 }
 
 /* Revoking twice changes nothing, and says OK. */
@@ -187,6 +219,7 @@ static bool match(struct sqlite_reader *r, struct query *row, const struct store
 
 enum sqlite_progress sqlite_challenge_list(struct sqlite_reader *r, struct sqlite_call *c)
 {
-    static const struct sqlite_list list = {SQL_CHALLENGE_SCAN, SQL_CHALLENGE_BY_SEQUENCE, match, add};
+    static const struct sqlite_list list = {SQL_CHALLENGE_SCAN, SQL_CHALLENGE_BY_SEQUENCE, match,
+                                            sqlite_challenge_add};
     return sqlite_list_page(r, c, &list);
 }

@@ -141,6 +141,8 @@ void sqlite_deliver(struct sqlite_store *s, struct sqlite_call *c);
 int sqlite_lock_take(const char *path, struct error *e);
 void sqlite_lock_drop(int lock);
 
+#define SQLITE_KEY_CHECK "master_key_check" /* the fact that says under which master key the store is */
+
 struct sqlite_key_checks { /* of the master keys, newest first */
     const char *const *items;
     size_t count;
@@ -181,6 +183,8 @@ sqlite_write_handler sqlite_obligation_put, sqlite_obligation_claim, sqlite_obli
 sqlite_write_handler sqlite_audit_append;
 sqlite_read_handler sqlite_audit_list, sqlite_audit_verify;
 sqlite_write_handler sqlite_sweep, sqlite_sweep_again, sqlite_ping;
+sqlite_read_handler sqlite_export, sqlite_sealed_list;
+sqlite_write_handler sqlite_import, sqlite_reseal, sqlite_key_check;
 
 /* ---- shared by handlers -------------------------------------------------------------------------------- */
 
@@ -205,7 +209,7 @@ void sqlite_challenge_release(struct sqlite_writer *w, const char *alias, const 
 enum sqlite_presence { SQLITE_ABSENT, SQLITE_RECORDED, SQLITE_CLASH };
 enum sqlite_presence sqlite_certificate_look(struct sqlite_writer *w,
                                              const struct certificate_record *certificate);
-void sqlite_certificate_add(struct sqlite_writer *w, const struct certificate_record *certificate);
+void sqlite_certificate_record(struct sqlite_writer *w, const struct certificate_record *certificate);
 
 /* Certificates in one value: each a length (32 bits) and its DER. */
 struct bytes sqlite_chain_pack(struct sqlite_link *l, struct arena *arena, const struct bytes *chain,
@@ -217,17 +221,27 @@ void sqlite_obligation_clear(struct sqlite_writer *w, const char *alias, const c
                              const char *reference);
 
 void sqlite_audit_load(struct sqlite_writer *w);
-void sqlite_audit_write(struct sqlite_writer *w, const struct audit_event *event);
+void sqlite_audit_write(struct sqlite_writer *w, const struct audit_event *event, int64_t at);
 /* Deletes the oldest rows up to a time; the chain then begins at the last deleted one's hash. The number of
  * rows. */
 int64_t sqlite_audit_prune(struct sqlite_writer *w, int64_t until, int64_t limit);
+
+/* The row of a kind, as an export gives it, added to the answer. */
+typedef void sqlite_row_add(struct query *row, struct store_answer *answer);
+sqlite_row_add sqlite_challenge_add, sqlite_transaction_add, sqlite_certificate_add, sqlite_ra_add,
+    sqlite_obligation_add, sqlite_audit_add;
+
+/* Writes the record of an import request when it is ABSENT. */
+typedef enum sqlite_presence sqlite_row_import(struct sqlite_writer *w, struct sqlite_call *c);
+sqlite_row_import sqlite_challenge_import, sqlite_transaction_import, sqlite_certificate_import,
+    sqlite_ra_import, sqlite_obligation_import;
 
 /* A page of a list, scanned from the newest row on, some rows at a turn. */
 struct sqlite_list {
     enum statement scan;   /* ?1: only rows with a sequence below it; column 0 is the sequence */
     enum statement record; /* ?1: the sequence of the row to add */
     bool (*match)(struct sqlite_reader *r, struct query *row, const struct store_list_filter *filter);
-    void (*add)(struct query *row, struct store_answer *answer);
+    sqlite_row_add *add;
 };
 
 enum sqlite_progress sqlite_list_page(struct sqlite_reader *r, struct sqlite_call *c,

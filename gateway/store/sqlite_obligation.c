@@ -2,6 +2,7 @@
  */
 #include <stdio.h>
 
+#include "store/canonical.h"
 #include "store/sqlite_inside.h"
 
 #define ID_MAX 512
@@ -52,7 +53,7 @@ void sqlite_obligation_put(struct sqlite_writer *w, struct sqlite_call *c)
     c->changed = true;
 }
 
-static void add(struct query *row, struct store_answer *answer)
+void sqlite_obligation_add(struct query *row, struct store_answer *answer)
 {
     struct obligation *o = answer_add_obligation(answer);
     if (!o) {
@@ -69,6 +70,41 @@ static void add(struct query *row, struct store_answer *answer)
     o->given_up = query_number(row, 7) != 0;
 }
 
+/* Whoever had claimed it is gone: it is due when it was wanted, as after a restart. */
+static enum sqlite_presence import_row(struct sqlite_writer *w, const struct obligation *o, const char *id,
+                                       struct store_answer *answer)
+{
+    struct query have = query_start(&w->link, SQL_OBLIGATION_BY_ID);
+    query_put_text(&have, id);
+    bool there = query_row(&have);
+    if (there)
+        sqlite_obligation_add(&have, answer);
+    query_end(&have);
+    if (there && answer->obligation_count > 0)
+        return canonical_same(STORE_KIND_OBLIGATION, answer->obligations, o) ? SQLITE_RECORDED : SQLITE_CLASH;
+    struct query q = query_start(&w->link, SQL_IMPORT_OBLIGATION);
+    query_put_text(&q, id);
+    query_put_text(&q, o->alias);
+    query_put_text(&q, o->kind);
+    query_put_text(&q, o->reference);
+    query_put_number(&q, o->due);
+    query_put_number(&q, o->attempts);
+    query_put_number(&q, o->given_up);
+    query_run(&q);
+    return SQLITE_ABSENT;
+}
+
+enum sqlite_presence sqlite_obligation_import(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const struct obligation *o = c->request->import.obligation;
+    char id[ID_MAX];
+    if (!id_of(w, id, o->alias, o->kind, o->reference))
+        return SQLITE_CLASH;
+    enum sqlite_presence presence = import_row(w, o, id, c->answer);
+    c->answer->obligation_count = 0;
+    return presence;
+}
+
 /* The claim is the number of this operation, which no other ever has: a row that was deleted and put again
  * cannot be mistaken. */
 void sqlite_obligation_claim(struct sqlite_writer *w, struct sqlite_call *c)
@@ -79,7 +115,7 @@ void sqlite_obligation_claim(struct sqlite_writer *w, struct sqlite_call *c)
     query_put_number(&due, w->now);
     query_put_number(&due, want->limit);
     while (query_row(&due))
-        add(&due, c->answer);
+        sqlite_obligation_add(&due, c->answer);
     query_end(&due);
     for (size_t i = 0; i < c->answer->obligation_count; i++) {
         struct obligation *o = (struct obligation *)&c->answer->obligations[i];
@@ -101,7 +137,7 @@ void sqlite_obligation_again(struct sqlite_writer *w, struct sqlite_call *c)
     struct query q = query_start(&w->link, SQL_OBLIGATION_HELD);
     query_put_number(&q, (int64_t)c->answer->claim);
     while (query_row(&q))
-        add(&q, c->answer);
+        sqlite_obligation_add(&q, c->answer);
     query_end(&q);
 }
 

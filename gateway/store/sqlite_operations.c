@@ -4,6 +4,14 @@
 
 #include "store/sqlite_inside.h"
 
+/* An embedded store has nobody to share with, and nothing beside its tables. */
+static enum sqlite_progress nothing(struct sqlite_reader *r, struct sqlite_call *c)
+{
+    (void)r;
+    c->answer->outcome = STORE_OK;
+    return SQLITE_READ_DONE;
+}
+
 static const struct sqlite_operation operations[STORE_OPERATION_COUNT] = {
     [STORE_CHALLENGE_CREATE] = {.write = sqlite_challenge_create, .again = sqlite_challenge_again},
     [STORE_CHALLENGE_FIND] = {.read = sqlite_challenge_find},
@@ -30,6 +38,14 @@ static const struct sqlite_operation operations[STORE_OPERATION_COUNT] = {
     [STORE_AUDIT_VERIFY] = {.read = sqlite_audit_verify},
     [STORE_SWEEP] = {.write = sqlite_sweep, .again = sqlite_sweep_again},
     [STORE_PING] = {.write = sqlite_ping},
+    [STORE_TALLY] = {.read = nothing},
+    [STORE_ANNOUNCE] = {.read = nothing},
+    [STORE_SEALED_LIST] = {.read = sqlite_sealed_list},
+    [STORE_RESEAL] = {.write = sqlite_reseal},
+    [STORE_EXPORT] = {.read = sqlite_export},
+    [STORE_IMPORT] = {.write = sqlite_import},
+    [STORE_REINDEX] = {.read = nothing},
+    [STORE_KEY_CHECK] = {.write = sqlite_key_check},
 };
 
 const struct sqlite_operation *sqlite_operation(enum store_operation o)

@@ -1,4 +1,5 @@
 /* sqlite_ra.c: RA identities, and the leases on names under which they are made. */
+#include "store/canonical.h"
 #include "store/sqlite_inside.h"
 
 /* ---- leases -------------------------------------------------------------------------------------------- */
@@ -81,6 +82,20 @@ void sqlite_lease_drop(struct sqlite_writer *w, struct sqlite_call *c)
 
 /* ---- identities ---------------------------------------------------------------------------------------- */
 
+static void write_row(struct sqlite_writer *w, const struct ra_record *r, struct arena *arena)
+{
+    struct bytes chain = sqlite_chain_pack(&w->link, arena, r->chain, r->chain_count);
+    struct query q = query_start(&w->link, SQL_RA_PUT);
+    query_put_text(&q, r->alias);
+    query_put_number(&q, r->generation);
+    query_put_bytes(&q, r->sealed_key);
+    query_put_bytes(&q, chain);
+    query_put_bytes(&q, r->cookie);
+    query_put_number(&q, r->not_before);
+    query_put_number(&q, r->not_after);
+    query_run(&q);
+}
+
 void sqlite_ra_put(struct sqlite_writer *w, struct sqlite_call *c)
 {
     const __typeof__(c->request->ra_put) *put = &c->request->ra_put;
@@ -94,36 +109,49 @@ void sqlite_ra_put(struct sqlite_writer *w, struct sqlite_call *c)
         c->answer->outcome = STORE_CONFLICT;
         return;
     }
-    struct bytes chain = sqlite_chain_pack(&w->link, c->answer->arena, r->chain, r->chain_count);
-    struct query q = query_start(&w->link, SQL_RA_PUT);
-    query_put_text(&q, r->alias);
-    query_put_number(&q, r->generation);
-    query_put_bytes(&q, r->sealed_key);
-    query_put_bytes(&q, chain);
-    query_put_bytes(&q, r->cookie);
-    query_put_number(&q, r->not_before);
-    query_put_number(&q, r->not_after);
-    query_run(&q);
+    write_row(w, r, c->answer->arena);
     if (presence == SQLITE_ABSENT)
-        sqlite_certificate_add(w, put->certificate);
+        sqlite_certificate_record(w, put->certificate);
     c->answer->outcome = STORE_OK;
     c->changed = true;
 }
 
-static void add(struct query *row, struct store_answer *answer)
+static void read_row(struct query *row, struct arena *arena, struct ra_record *r)
 {
-    struct ra_record *r = answer_add_ra(answer);
-    if (!r) {
-        link_fail(row->link, SQLITE_NOMEM);
-        return;
-    }
-    r->alias = query_text(row, 0, answer->arena);
+    r->alias = query_text(row, 0, arena);
     r->generation = query_number(row, 1);
-    r->sealed_key = query_bytes(row, 2, answer->arena);
-    r->chain_count = sqlite_chain_unpack(query_bytes(row, 3, answer->arena), r->chain);
-    r->cookie = query_bytes(row, 4, answer->arena);
+    r->sealed_key = query_bytes(row, 2, arena);
+    r->chain_count = sqlite_chain_unpack(query_bytes(row, 3, arena), r->chain);
+    r->cookie = query_bytes(row, 4, arena);
     r->not_before = query_number(row, 5);
     r->not_after = query_number(row, 6);
+}
+
+void sqlite_ra_add(struct query *row, struct store_answer *answer)
+{
+    struct ra_record *r = answer_add_ra(answer);
+    if (r)
+        read_row(row, answer->arena, r);
+    else
+        link_fail(row->link, SQLITE_NOMEM);
+}
+
+enum sqlite_presence sqlite_ra_import(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const struct ra_record *r = c->request->import.ra;
+    struct query q = query_start(&w->link, SQL_RA_BY_GENERATION);
+    query_put_text(&q, r->alias);
+    query_put_number(&q, r->generation);
+    enum sqlite_presence presence = SQLITE_ABSENT;
+    if (query_row(&q)) {
+        struct ra_record have;
+        read_row(&q, c->answer->arena, &have);
+        presence = canonical_same(STORE_KIND_RA, &have, r) ? SQLITE_RECORDED : SQLITE_CLASH;
+    }
+    query_end(&q);
+    if (presence == SQLITE_ABSENT)
+        write_row(w, r, c->answer->arena);
+    return presence;
 }
 
 enum sqlite_progress sqlite_ra_list(struct sqlite_reader *r, struct sqlite_call *c)
@@ -131,7 +159,7 @@ enum sqlite_progress sqlite_ra_list(struct sqlite_reader *r, struct sqlite_call 
     struct query q = query_start(&r->link, SQL_RA_BY_ALIAS);
     query_put_text(&q, c->request->ra_list.alias);
     while (query_row(&q))
-        add(&q, c->answer);
+        sqlite_ra_add(&q, c->answer);
     query_end(&q);
     c->answer->outcome = STORE_OK;
     return SQLITE_READ_DONE;

@@ -124,16 +124,15 @@ void sqlite_fact_put(struct sqlite_link *l, const char *name, struct bytes value
 
 static enum error_code check_key(struct sqlite_link *l, const struct sqlite_key_checks *keys, struct error *e)
 {
-    static const char name[] = "master_key_check";
     struct query q = query_start(l, SQL_FACT_GET);
-    query_put_text(&q, name);
+    query_put_text(&q, SQLITE_KEY_CHECK);
     bool there = query_row(&q);
     bool same = false;
     for (size_t i = 0; there && i < keys->count; i++)
         same = same || bytes_equal(query_bytes(&q, 0, NULL), bytes_of_text(keys->items[i]));
     query_end(&q);
     if (!there)
-        sqlite_fact_put(l, name, bytes_of_text(keys->items[0]));
+        sqlite_fact_put(l, SQLITE_KEY_CHECK, bytes_of_text(keys->items[0]));
     if (l->error != SQLITE_OK)
         return error_set(e, ERR_STORE_BROKEN, "%s", l->reason);
     if (!there || same)

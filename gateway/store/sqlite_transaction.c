@@ -2,6 +2,9 @@
 #include "store/sqlite_transaction.h"
 
 #include <string.h>
+
+#include "store/canonical.h"
+
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
 void sqlite_transaction_read(struct query *row, struct store_answer *answer, struct sqlite_transaction *out)
@@ -31,7 +34,7 @@ void sqlite_transaction_read(struct query *row, struct store_answer *answer, str
     r->cookie = query_bytes(row, i++, arena);
     r->next_poll = query_number(row, i++);
     r->challenge_id = query_text(row, i++, arena);
-    out->bound = query_number(row, i++) != 0;
+    r->challenge_bound = query_number(row, i++) != 0;
     r->subject = query_text(row, i++, arena);
     r->client = query_text(row, i++, arena);
     r->error_name = query_text(row, i++, arena);
@@ -106,7 +109,7 @@ void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transa
     query_put_number(&q, r->lease_until ? w->link.owner : 0);
     query_put_bytes(&q, r->cookie);
     query_put_number(&q, r->next_poll);
-    query_put_number(&q, t->bound);
+    query_put_number(&q, r->challenge_bound);
     query_put_text(&q, r->error_name);
     query_put_text(&q, r->reason);
     query_put_text(&q, r->serial);
@@ -117,6 +120,42 @@ void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transa
     query_put_bytes(&q, t->chain);
     query_put_number(&q, t->sequence);
     query_run(&q);
+}
+
+int64_t sqlite_transaction_insert(struct sqlite_writer *w, int64_t key, const struct transaction_record *r,
+                                  struct bytes chain)
+{
+    struct query q = query_start(&w->link, SQL_TRANSACTION_INSERT);
+    query_put_number(&q, key);
+    query_put_text(&q, r->id);
+    query_put_text(&q, r->key.alias);
+    query_put_bytes(&q, r->key.transaction_id);
+    query_put_bytes(&q, bytes_of(r->key.signer_spki_sha256, sizeof r->key.signer_spki_sha256));
+    query_put_number(&q, r->generation);
+    query_put_number(&q, r->state);
+    query_put_number(&q, (int64_t)r->claim);
+    query_put_number(&q, r->lease_until);
+    query_put_number(&q, r->lease_until ? w->link.owner : 0);
+    query_put_bytes(&q, bytes_of(r->csr_info_sha256, sizeof r->csr_info_sha256));
+    query_put_bytes(&q, bytes_of(r->recipient_sha256, sizeof r->recipient_sha256));
+    query_put_bytes(&q, r->plan);
+    query_put_bytes(&q, r->cookie);
+    query_put_number(&q, r->next_poll);
+    query_put_text(&q, r->challenge_id);
+    query_put_number(&q, r->challenge_bound);
+    query_put_text(&q, r->subject);
+    query_put_text(&q, r->client);
+    query_put_text(&q, r->error_name);
+    query_put_text(&q, r->reason);
+    query_put_text(&q, r->serial);
+    query_put_number(&q, r->created);
+    query_put_number(&q, r->updated);
+    query_put_number(&q, r->finished);
+    query_put_number(&q, r->expires);
+    query_put_bytes(&q, r->sealed_csr);
+    query_put_bytes(&q, chain);
+    query_run(&q);
+    return sqlite3_last_insert_rowid(w->link.db);
 }
 
 /* ---- changes ------------------------------------------------------------------------------------------- */
@@ -130,10 +169,10 @@ void sqlite_transaction_lease(struct sqlite_writer *w, struct sqlite_transaction
 
 void sqlite_transaction_release(struct sqlite_writer *w, struct sqlite_transaction *t, struct arena *arena)
 {
-    if (!t->bound)
+    if (!t->record->challenge_bound)
         return;
     sqlite_challenge_release(w, t->record->key.alias, t->record->challenge_id, arena);
-    t->bound = false;
+    t->record->challenge_bound = false;
 }
 
 void sqlite_transaction_finish(struct sqlite_writer *w, struct sqlite_transaction *t,
@@ -263,13 +302,42 @@ void sqlite_transaction_advance(struct sqlite_writer *w, struct sqlite_call *c)
         if (a->state == TRANSACTION_PENDING) /* from here on the client's polls drive it */
             sqlite_obligation_clear(w, t.record->key.alias, "submission.resume", t.record->id);
         if (presence == SQLITE_ABSENT)
-            sqlite_certificate_add(w, a->certificate);
+            sqlite_certificate_record(w, a->certificate);
         sqlite_transaction_save(w, &t);
         c->answer->outcome = STORE_OK;
         c->answer->claim = t.record->claim;
         c->changed = true;
         c->reference = t.sequence;
     }
+}
+
+/* ---- import -------------------------------------------------------------------------------------------- */
+
+static enum sqlite_presence presence_of(const struct transaction_record *have,
+                                        const struct transaction_record *r)
+{
+    if (!have)
+        return SQLITE_ABSENT;
+    return canonical_same(STORE_KIND_TRANSACTION, have, r) ? SQLITE_RECORDED : SQLITE_CLASH;
+}
+
+/* Generations of one key are found in the order of their rows, so an older one must not come after a newer. */
+enum sqlite_presence sqlite_transaction_import(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    struct transaction_record r = *c->request->import.transaction;
+    struct sqlite_transaction have, newest;
+    sqlite_transaction_by_id(&w->link, r.key.alias, r.id, c->answer, &have);
+    enum sqlite_presence presence = presence_of(have.record, &r);
+    sqlite_transaction_newest(&w->link, &r.key, c->answer, &newest);
+    if (presence == SQLITE_ABSENT && newest.record && newest.record->generation >= r.generation)
+        presence = SQLITE_CLASH;
+    c->answer->transaction_count = 0;
+    if (presence != SQLITE_ABSENT)
+        return presence;
+    r.lease_until = 0; /* whoever held it is gone */
+    sqlite_transaction_insert(w, newest.key, &r,
+                              sqlite_chain_pack(&w->link, c->answer->arena, r.chain, r.chain_count));
+    return presence;
 }
 
 /* ---- list ---------------------------------------------------------------------------------------------- */
@@ -284,7 +352,7 @@ static bool match(struct sqlite_reader *r, struct query *row, const struct store
             sqlite_filter_text(f->text, query_bytes(row, 4, NULL)));
 }
 
-static void add(struct query *row, struct store_answer *answer)
+void sqlite_transaction_add(struct query *row, struct store_answer *answer)
 {
     struct sqlite_transaction t;
     sqlite_transaction_read(row, answer, &t);
@@ -292,6 +360,7 @@ static void add(struct query *row, struct store_answer *answer)
 
 enum sqlite_progress sqlite_transaction_list(struct sqlite_reader *r, struct sqlite_call *c)
 {
-    static const struct sqlite_list list = {SQL_TRANSACTION_SCAN, SQL_TRANSACTION_BY_SEQUENCE, match, add};
+    static const struct sqlite_list list = {SQL_TRANSACTION_SCAN, SQL_TRANSACTION_BY_SEQUENCE, match,
+                                            sqlite_transaction_add};
     return sqlite_list_page(r, c, &list);
 }

@@ -8,7 +8,6 @@ struct sqlite_transaction {
     struct transaction_record *record; /* in the answer; NULL: there is none */
     int64_t sequence;
     int64_t key;        /* of the index, when it was looked for by its key */
-    bool bound;         /* it has one use of its challenge */
     struct bytes chain; /* the record's, as one value */
 };
 
@@ -19,6 +18,10 @@ void sqlite_transaction_newest(struct sqlite_link *l, const struct transaction_k
                                struct store_answer *answer, struct sqlite_transaction *out);
 void sqlite_transaction_by_id(struct sqlite_link *l, const char *alias, const char *id,
                               struct store_answer *answer, struct sqlite_transaction *out);
+
+/* A new row with exactly these members; `out->key` of sqlite_transaction_newest. The number of the row. */
+int64_t sqlite_transaction_insert(struct sqlite_writer *w, int64_t key, const struct transaction_record *r,
+                                  struct bytes chain);
 
 void sqlite_transaction_lease(struct sqlite_writer *w, struct sqlite_transaction *t, int64_t lease);
 /* Ends it in `state`: no lease, no obligations that only make sense while it runs. */

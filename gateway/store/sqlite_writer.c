@@ -37,7 +37,7 @@ static void remember(struct sqlite_writer *w, struct sqlite_call *c)
 {
     const struct store_request *r = c->request;
     for (size_t i = 0; !c->quiet && i < r->event_count; i++)
-        sqlite_audit_write(w, &r->events[i]);
+        sqlite_audit_write(w, &r->events[i], w->now);
     for (size_t i = 0; !c->quiet && i < r->obligation_count; i++)
         sqlite_obligation_write(w, &r->obligations[i]);
     sqlite_memory_add(w, c);

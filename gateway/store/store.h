@@ -241,7 +241,7 @@ struct obligation_new {
 #define STORE_OBLIGATIONS_MAX 4
 #define STORE_HASHES_MAX      KEYS_MAX
 
-#define STORE_TALLIES_MAX     64
+#define STORE_TALLIES_MAX 64
 
 /* What is exported and imported. Named leases are not: their holders are gone. */
 enum store_kind {

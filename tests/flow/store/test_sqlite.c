@@ -282,4 +282,29 @@ TEST(a_failing_request_takes_no_other_with_it)
     bench_close(&b);
 }
 
+TEST(an_embedded_store_has_nobody_to_share_with)
+{
+    struct bench b;
+    bench_open(&b);
+    struct store_request r;
+    store_request_init(&r, STORE_TALLY);
+    r.tally.alias = "alpha";
+    r.tally.window = MINUTE;
+    r.tally.count = 1;
+    r.tally.entries[0].add = 1;
+    struct store_answer *a = bench_ask(&b, &r);
+    CHECK_INT(a->outcome, STORE_OK);
+    CHECK_INT(a->tally_count, 0);
+    store_answer_free(a);
+    store_request_init(&r, STORE_ANNOUNCE);
+    r.announce.replica = bench_id("replica", 1);
+    r.announce.facts = "{}";
+    r.announce.life = MINUTE;
+    a = bench_ask(&b, &r);
+    CHECK_INT(a->outcome, STORE_OK);
+    CHECK_INT(a->replica_count, 0);
+    store_answer_free(a);
+    bench_close(&b);
+}
+
 RUNNER_MAIN()
