@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "challenge/limiter.h"
+#include "challenge/sharing.h"
 #include "challenge/validator.h"
 
 static void none_validate(struct validation *v)
@@ -32,10 +33,12 @@ struct challenge_service *challenge_service_create(struct event_base *base, stru
     struct challenge_service *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    *s = (struct challenge_service){base, store, keys, clock, limiter_create()};
+    *s = (struct challenge_service){base, store, keys, clock, limiter_create(), NULL};
     if (s->limiter)
+        s->sharing = sharing_create(store, s->limiter, clock);
+    if (s->sharing)
         return s;
-    free(s);
+    challenge_service_free(s);
     return NULL;
 }
 
@@ -43,6 +46,7 @@ void challenge_service_free(struct challenge_service *s)
 {
     if (!s)
         return;
+    sharing_free(s->sharing);
     limiter_free(s->limiter);
     free(s);
 }
@@ -66,6 +70,7 @@ static void count_failure(struct challenge_service *s, const struct alias_settin
                           const char *address)
 {
     limiter_count(s->limiter, settings, address, clock_monotonic(s->clock));
+    sharing_failed(s->sharing, settings, address);
 }
 
 /* Failures are counted when they are decided, not when they are told: guesses sent at once are counted one by
@@ -128,6 +133,7 @@ void challenge_validate(struct challenge_service *s, struct alias *alias, const 
         validators[type].validate(v);
         return;
     }
+    sharing_arrived(s->sharing, settings, v->client_address);
     if (!limiter_allows(s->limiter, settings, v->client_address, clock_monotonic(s->clock)))
         validation_decide(v, ERR_CHALLENGE_LIMITED,
                           "too many refused challenges from this address or at this alias");

@@ -35,7 +35,8 @@ struct challenge_service *challenge_service_create(struct event_base *base, stru
 void challenge_service_free(struct challenge_service *s); /* no validation is running */
 void challenge_validate(struct challenge_service *s, struct alias *alias, const struct challenge_facts *facts,
                         challenge_done *done, void *context);
-/* A refused challenge at begin counts as well. Limits are per alias and per source address (settings). */
+/* A refused challenge at begin counts as well. Limits are per alias and per source address (settings), and are
+ * shared by the replicas of one store (limiter.h). */
 void challenge_failed(struct challenge_service *s, const struct alias *alias, const char *client_address);
 
 /* What an operator asks for; NULL members are free. `ttl` and `uses` 0: the alias' defaults. */

@@ -7,6 +7,7 @@
 #include "challenge/challenge.h"
 
 struct limiter;
+struct sharing;
 
 struct challenge_service {
     struct event_base *base;
@@ -14,6 +15,7 @@ struct challenge_service {
     const struct keys *keys;
     const struct clock *clock;
     struct limiter *limiter;
+    struct sharing *sharing;
 };
 
 /* One look at one challenge, from challenge_validate to its completion. */

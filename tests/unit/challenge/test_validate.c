@@ -46,6 +46,8 @@ static size_t hashes_asked;
 static void answer(struct fake_store *f, const struct store_request *r, struct store_answer *a)
 {
     (void)f;
+    if (r->operation == STORE_TALLY) /* of an embedded store */
+        return;
     a->outcome = outcome;
     a->now = clock_realtime(&stopped);
     a->reason = outcome == STORE_OK ? "" : "the store is on fire";
