@@ -10,9 +10,7 @@ import itertools
 import json
 import os
 import pathlib
-import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -21,22 +19,12 @@ import urllib.parse
 import identities
 import programs
 import scepmsg
+from ports import free_port
 
 BINARY = os.environ.get("SCEPGATE_BINARY", str(programs.ROOT / "build" / "asan" / "scepgate"))
 FULL = os.environ.get("SCEPGATE_TEST_SIZE") == "full"
 PATIENCE = 60  # seconds; a bound on hanging, no measure of speed
 numbers = itertools.count()
-
-
-def free_port():
-    """Free now, and below the ports that the system gives to clients, which would take it again before the gateway binds."""
-    while True:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port := random.randrange(15000, 32000)))
-                return port
-            except OSError:
-                continue
 
 
 def eventually(question, what, patience=PATIENCE):
