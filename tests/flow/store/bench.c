@@ -1,43 +1,26 @@
 /* bench.c: see bench.h. */
 #include "flow/store/bench.h"
 
-#include <dirent.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "store/sqlite.h"
-
-static const struct factory {
-    const char *name;
-    enum error_code (*open)(struct store **out, const char *place, const char *const *key_checks,
-                            size_t key_check_count, struct event_base *base, const struct clock *clock,
-                            struct error *e);
-} factories[] = {
-    {"sqlite", store_sqlite_open},
-};
-
-static const struct factory *factory(void)
-{
-    const char *wanted = getenv("STORE_UNDER_TEST");
-    for (size_t i = 0; i < sizeof factories / sizeof *factories; i++)
-        if (strcmp(factories[i].name, wanted ? wanted : "sqlite") == 0)
-            return &factories[i];
-    fprintf(stderr, "STORE_UNDER_TEST=%s: there is no such store\n", wanted);
-    exit(2);
-}
+#include "flow/store/implementation.h"
 
 static int64_t show(void *context)
 {
-    return atomic_load(&((struct bench *)context)->now);
+    return atomic_load(((struct bench *)context)->now);
 }
 
 enum error_code bench_open_store(struct bench *b, struct store **out, struct error *e)
 {
-    const char *check = BENCH_KEY_CHECK;
-    return factory()->open(out, b->place, &check, 1, b->base, &b->clock, e);
+    return implementation()->open(b, out, e);
+}
+
+bool bench_is_shared(void)
+{
+    return implementation()->shared;
 }
 
 static void open_or_end(struct bench *b)
@@ -53,26 +36,26 @@ static void set_up(struct bench *b)
 {
     memset(b, 0, sizeof *b);
     b->clock = (struct clock){.realtime = show, .monotonic = show, .context = b};
-    atomic_store(&b->now, BENCH_START);
     b->base = event_base_new();
+    if (!b->base)
+        exit(2);
 }
 
 void bench_attach(struct bench *b, const char *place)
 {
     set_up(b);
     snprintf(b->place, sizeof b->place, "%s", place);
+    implementation()->attach(b);
+    atomic_store(b->now, BENCH_START);
     open_or_end(b);
 }
 
 void bench_open(struct bench *b)
 {
     set_up(b);
-    snprintf(b->folder, sizeof b->folder, "/tmp/scepgate-store-XXXXXX");
-    if (!b->base || !mkdtemp(b->folder)) {
-        perror("bench");
-        exit(2);
-    }
-    snprintf(b->place, sizeof b->place, "%s/store.db", b->folder);
+    implementation()->prepare(b);
+    implementation()->attach(b);
+    atomic_store(b->now, BENCH_START);
     open_or_end(b);
 }
 
@@ -82,17 +65,18 @@ void bench_reopen(struct bench *b)
     open_or_end(b);
 }
 
+void bench_reopen_later(struct bench *b, int64_t lease)
+{
+    bench_reopen(b);
+    if (bench_is_shared())
+        atomic_fetch_add(b->now, lease);
+}
+
 void bench_close(struct bench *b)
 {
     store_close(b->store);
     event_base_free(b->base);
-    DIR *folder = opendir(b->folder);
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(folder), entry->d_name, 0);
-    if (folder)
-        closedir(folder);
-    rmdir(b->folder);
+    implementation()->remove(b);
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------- */
@@ -107,13 +91,18 @@ void bench_turn(struct bench *b)
     event_base_loop(b->base, EVLOOP_ONCE);
 }
 
-struct store_answer *bench_ask(struct bench *b, const struct store_request *r)
+struct store_answer *bench_ask_of(struct bench *b, struct store *s, const struct store_request *r)
 {
     struct store_answer *answer = NULL;
-    store_submit(b->store, r, keep, &answer);
+    store_submit(s, r, keep, &answer);
     while (!answer)
         bench_turn(b);
     return answer;
+}
+
+struct store_answer *bench_ask(struct bench *b, const struct store_request *r)
+{
+    return bench_ask_of(b, b->store, r);
 }
 
 enum store_outcome bench_outcome(struct bench *b, const struct store_request *r)

@@ -2,7 +2,7 @@
  * test can step.
  *
  * The conformance tests know nothing but `struct store`. To run them against another implementation, add a
- * row to bench.c and a test() to meson.build that names it in STORE_UNDER_TEST.
+ * row to implementation.c and a test() to meson.build that names it in STORE_UNDER_TEST.
  */
 #pragma once
 
@@ -16,26 +16,33 @@
 #define MINUTE          60000
 #define DAY             86400000LL
 
+#define BENCH_PLACE_SIZE 160
+
 struct event_base;
 
 struct bench {
     struct event_base *base;
     struct store *store;
     struct clock clock;
-    _Atomic int64_t now;
+    _Atomic int64_t *now; /* what the store's clock shows: a test writes here */
+    _Atomic int64_t own_now;
     char folder[64];
-    char place[96]; /* what the factory opens */
+    char place[BENCH_PLACE_SIZE];
 };
 
 void bench_open(struct bench *b);                      /* an empty store in a folder of its own */
 void bench_attach(struct bench *b, const char *place); /* one that is there; never bench_close it */
 void bench_reopen(struct bench *b);                    /* closes it and opens it again, as a restart would */
-void bench_close(struct bench *b);                     /* and removes what it left */
+/* The same, and on to where leases of that duration, which a shared store's holder left, have run out. */
+void bench_reopen_later(struct bench *b, int64_t lease);
+void bench_close(struct bench *b); /* and removes what it left */
 enum error_code bench_open_store(struct bench *b, struct store **out,
                                  struct error *e); /* one more of the same place */
+bool bench_is_shared(void);                        /* can a place be opened twice? */
 
 /* Submits and waits. The caller frees the answer. */
 struct store_answer *bench_ask(struct bench *b, const struct store_request *r);
+struct store_answer *bench_ask_of(struct bench *b, struct store *s, const struct store_request *r);
 enum store_outcome bench_outcome(struct bench *b, const struct store_request *r); /* asks and frees */
 void bench_turn(struct bench *b);                                                 /* one turn of the loop */
 
