@@ -290,7 +290,7 @@ class Sentinel(Servers):
     HASTE = {"info-period": 300, "ping-period": 150, "publish-period": 300, "min-link-reconnect-period": 300,
              "election-timeout": 1000}  # ms
 
-    def __init__(self, clock_shim=None, settings=None, replicas=2, down_after=600):
+    def __init__(self, clock_shim=None, settings=None, replicas=1, down_after=600):
         super().__init__(clock_shim, settings)
         self.replica_count, self.down_after = replicas, down_after
 
