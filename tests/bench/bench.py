@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import redis_store
 import servers
 
 PROGRAMS = {"quick": dict(rounds=3, count=400, library=100, wrk=2), "default": dict(rounds=5, count=2000, library=300, wrk=5),
@@ -128,11 +129,15 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--size", choices=PROGRAMS, default="default")
+    parser.add_argument("--store", action="store_true", help="compare the stores: SQLite and Redis")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run")
     arguments = parser.parse_args()
     size = PROGRAMS[arguments.size]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="scepgate-bench-"))
     try:
+        if arguments.store:
+            redis_store.run(load, arguments.build.resolve(), folder, arguments.size)
+            return
         rounds, other = measure(arguments.build.resolve(), folder, size)
     finally:
         if not arguments.keep:

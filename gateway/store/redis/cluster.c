@@ -17,6 +17,7 @@ struct cluster_map {
     struct redis_router *router;
     struct arguments question;
     bool wanted, asked;
+    bool complete; /* every slot is served */
     int64_t last_asked;
     redisReply *fresh; /* CLUSTER SLOTS, to be applied */
     struct endpoint told_by;
@@ -40,21 +41,15 @@ int cluster_slot(const char *base)
 
 bool cluster_map_ready(const struct cluster_map *m, char *problem, size_t size)
 {
-    const struct redis_node *last = NULL;
-    for (size_t i = 0; i < CLUSTER_SLOTS; i++) {
-        const struct redis_node *n = m->router->slots[i];
-        if (n && (n == last || redis_node_ready(n))) {
-            last = n;
-            continue;
-        }
-        if (problem && size && n)
-            snprintf(problem, size, "%s", redis_node_problem(n));
-        else if (problem && size)
-            snprintf(problem, size, "%s",
-                     *m->problem ? m->problem : "no node of the cluster serves every slot");
-        return false;
-    }
-    return true;
+    const char *why = m->complete   ? NULL
+                      : *m->problem ? m->problem
+                                    : "no node of the cluster serves every slot";
+    for (struct redis_node *n = m->router->nodes; !why && n; n = redis_node_next(n))
+        if (redis_node_marked(n) && !redis_node_promises(n))
+            why = redis_node_problem(n);
+    if (why && problem && size)
+        snprintf(problem, size, "%s", why);
+    return !why;
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------- */
@@ -172,6 +167,9 @@ static void apply(struct cluster_map *m)
             r->slots[slot] = n;
     }
     freeReplyObject(fresh);
+    m->complete = true;
+    for (size_t slot = 0; slot < CLUSTER_SLOTS; slot++)
+        m->complete = m->complete && r->slots[slot];
     free_unmarked(r);
 }
 

@@ -29,6 +29,8 @@ struct redis_node {
     int64_t backoff;
     struct errand_list waiting;
     struct batch batch;
+    char fence_base[REDIS_BASE_SIZE]; /* of the newest fence */
+    bool unconfirmed;                 /* by too few replicas, as far as the newest WAIT knows */
     int64_t last_sent;
     bool opened_before;
     bool marked;
@@ -38,6 +40,11 @@ struct redis_node {
 bool redis_node_ready(const struct redis_node *n)
 {
     return n->link && redis_link_is_open(n->link);
+}
+
+bool redis_node_promises(const struct redis_node *n)
+{
+    return redis_node_ready(n) && !n->unconfirmed;
 }
 
 const char *redis_node_problem(const struct redis_node *n)
@@ -114,10 +121,15 @@ static void replicas_told(void *context, redisReply *reply)
         snprintf(problem, sizeof problem, "%.150s", redis_link_problem(n->link));
     else if (reply->type != REDIS_REPLY_INTEGER)
         snprintf(problem, sizeof problem, "WAIT failed: %.120s", reply->str ? reply->str : "odd reply");
-    else if (!n->batch.fenced || reply->integer < o->wait_replicas)
+    else if (reply->integer < o->wait_replicas)
         snprintf(problem, sizeof problem, "only %lld of %d replicas confirmed within %lld ms", reply->integer,
                  o->wait_replicas, (long long)o->wait_deadline);
+    else if (!n->batch.fenced)
+        snprintf(problem, sizeof problem, "Redis did not take the write that replicas were to confirm");
     freeReplyObject(reply);
+    n->unconfirmed = *problem;
+    if (n->unconfirmed)
+        snprintf(n->problem, sizeof n->problem, "%s", problem);
     settle_held(n, *problem ? problem : NULL);
     flush(n);
 }
@@ -140,6 +152,9 @@ static void send_fence(struct redis_node *n, const char *base)
     arguments_number(&wait, o->wait_deadline);
     n->batch.open = true;
     n->batch.fenced = false;
+    if (base != n->fence_base)
+        snprintf(n->fence_base, sizeof n->fence_base, "%s", base);
+    n->last_sent = router_now();
     redis_link_send(n->link, NULL, &fence, 0, fence_set, n);
     redis_link_send(n->link, NULL, &wait, o->wait_deadline, replicas_told, n);
     arguments_free(&fence);
@@ -246,6 +261,7 @@ static void opened(void *context)
     struct redis_node *n = context;
     n->backoff = BACKOFF_FIRST;
     n->problem[0] = '\0';
+    n->unconfirmed = false;
     router_node_opened(n->router, n, !n->opened_before);
     n->opened_before = true;
     flush(n);
@@ -339,7 +355,11 @@ void redis_node_tick(struct redis_node *n)
 {
     if (n->waiting.first)
         drop_overdue(n);
-    if (redis_node_ready(n) && redis_link_expected(n->link) == 0 &&
-        router_now() - n->last_sent >= SIGN_OF_LIFE)
+    if (!redis_node_ready(n) || redis_link_expected(n->link) > 0 ||
+        router_now() - n->last_sent < SIGN_OF_LIFE)
+        return;
+    if (n->unconfirmed) /* do the replicas confirm again? */
+        send_fence(n, n->fence_base);
+    else
         send_words(n, "PING");
 }

@@ -21,7 +21,8 @@ void redis_node_free(
 void redis_node_put(struct redis_node *n, struct errand *e);
 void redis_node_tick(struct redis_node *n); /* some times a second: deadlines of what waits, a sign of life */
 void redis_node_doubt(struct redis_node *n, const char *problem); /* ends its link; it connects again */
-bool redis_node_ready(const struct redis_node *n);
+bool redis_node_ready(const struct redis_node *n);                /* takes commands */
+bool redis_node_promises(const struct redis_node *n);       /* and its replicas confirm as they should */
 const char *redis_node_problem(const struct redis_node *n); /* why it is not ready */
 const struct endpoint *redis_node_endpoint(const struct redis_node *n);
 struct redis_link *redis_node_link(

@@ -43,7 +43,7 @@ bool redis_router_ready(const struct redis_router *r, char *problem, size_t size
 {
     if (r->cluster)
         return cluster_map_ready(r->cluster, problem, size);
-    if (r->nodes && redis_node_ready(r->nodes))
+    if (r->nodes && redis_node_promises(r->nodes))
         return true;
     if (problem && size)
         snprintf(problem, size, "%s",
@@ -232,8 +232,10 @@ static struct redis_node *named_node(struct redis_router *r, const struct errand
 static void redirect(struct redis_router *r, struct errand *e, const char *text, bool moved)
 {
     struct redis_node *n = named_node(r, e, text);
-    if (moved && n)
+    if (moved && n) {
+        redis_node_mark(n, true);
         r->slots[e->slot] = n;
+    }
     if (moved)
         cluster_map_refresh(r->cluster);
     e->asking = !moved;

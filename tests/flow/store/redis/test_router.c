@@ -345,6 +345,12 @@ TEST(a_wait_that_falls_short_makes_its_batch_unknown)
     submit(&r, "a:alpha", "word", false); /* nothing is promised with it */
     turn_until(&r, 2);
     CHECK_INT(r.results[REDIS_REPLIED], 1);
+    char problem[240];
+    CHECK(!redis_router_ready(r.router, problem, sizeof problem)); /* requests are refused at once now */
+    CHECK(strstr(problem, "only 1 of 2 replicas confirmed") != NULL);
+    fake_redis_rule(&r.a, "WAIT", ":2\r\n", -1);
+    turn_until_ready(&r); /* without anybody's request */
+    CHECK_INT(ask(&r, "word"), REDIS_REPLIED);
     tear_down(&r);
 }
 
