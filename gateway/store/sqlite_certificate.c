@@ -2,8 +2,12 @@
  */
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "store/canonical.h"
+#include "store/chain.h"
 #include "store/sqlite_inside.h"
+
+#define CHAIN_VALUE_MAX (16 * 1024 * 1024)
 
 static int64_t read_row(struct query *row, struct arena *arena, struct certificate_record *r)
 {
@@ -188,35 +192,19 @@ enum sqlite_progress sqlite_certificate_list(struct sqlite_reader *r, struct sql
 struct bytes sqlite_chain_pack(struct sqlite_link *l, struct arena *arena, const struct bytes *chain,
                                size_t count)
 {
-    size_t total = 0, at = 0;
-    for (size_t i = 0; i < count; i++)
-        total += 4 + chain[i].len;
-    uint8_t *packed = total ? arena_alloc(arena, total) : NULL;
-    if (total && !packed) {
+    CLEANUP(buffer) struct buffer packed;
+    buffer_init(&packed, CHAIN_VALUE_MAX);
+    chain_pack(&packed, chain, count);
+    struct bytes copy = bytes_of(NULL, 0);
+    if (packed.len > 0)
+        copy = arena_bytes(arena, packed.data, packed.len);
+    if (packed.failed || (packed.len > 0 && !copy.data))
         link_fail(l, SQLITE_NOMEM);
-        return bytes_of(NULL, 0);
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t n = chain[i].len;
-        const uint8_t len[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
-        memcpy(packed + at, len, sizeof len);
-        if (n > 0)
-            memcpy(packed + at + 4, chain[i].data, n);
-        at += 4 + n;
-    }
-    return bytes_of(packed, total);
+    return copy;
 }
 
-size_t sqlite_chain_unpack(struct bytes packed, struct bytes chain[8])
+size_t sqlite_chain_unpack(struct bytes packed, struct bytes chain[CHAIN_MAX])
 {
-    size_t count = 0;
-    while (packed.len >= 4 && count < 8) {
-        const uint8_t *d = packed.data;
-        size_t n = (size_t)d[0] << 24 | (size_t)d[1] << 16 | (size_t)d[2] << 8 | d[3];
-        if (n > packed.len - 4)
-            break;
-        chain[count++] = bytes_of(d + 4, n);
-        packed = bytes_of(d + 4 + n, packed.len - 4 - n);
-    }
-    return count;
+    size_t count;
+    return chain_unpack(packed, chain, &count) ? count : 0;
 }
