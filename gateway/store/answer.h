@@ -22,3 +22,5 @@ struct ra_record *answer_add_ra(struct store_answer *a);
 struct obligation *answer_add_obligation(struct store_answer *a);
 struct audit_event *answer_add_event(struct store_answer *a);
 struct sealed_record *answer_add_sealed(struct store_answer *a);
+struct tally_record *answer_add_tally(struct store_answer *a);
+struct replica_record *answer_add_replica(struct store_answer *a);
