@@ -142,9 +142,10 @@ struct audit_event {
     const char *client;
     const char *details; /* JSON object; no secrets */
     /* filled by the store: */
-    int64_t sequence;
+    int64_t sequence; /* from 1 on, within its chain */
     int64_t at;
-    const char *hash; /* SHA-256 over the previous row's hash and this row, hex */
+    const char *
+        hash; /* over the previous row's hash and this row, hex. One chain; in a shared store one per alias */
 };
 
 /* A value under a master key, for `store rekey`. */
@@ -203,9 +204,11 @@ enum store_operation {
     /* housekeeping */
     STORE_AUDIT_APPEND,
     STORE_AUDIT_LIST,
-    STORE_AUDIT_VERIFY, /* walks the chain -> OK | CONFLICT with `total` = sequence of the first bad row */
-    STORE_SWEEP,        /* deletes what retention says, in bounded steps -> OK, `total` = rows deleted */
-    STORE_PING,         /* a durable write -> OK */
+    /* walks every chain -> OK, `total` = their rows ever | CONFLICT with `total` = sequence of the first bad row,
+     * `reason` = in which chain, when there are several */
+    STORE_AUDIT_VERIFY,
+    STORE_SWEEP, /* deletes what retention says, in bounded steps -> OK, `total` = rows deleted */
+    STORE_PING,  /* a durable write -> OK */
     /* replicas: what an embedded store has nobody to share with answers OK with no rows */
     STORE_TALLY,    /* adds to counters -> OK, tallies[] in the order of the request; not durable */
     STORE_ANNOUNCE, /* says that this process is alive -> OK, replicas[]: the others */
@@ -408,6 +411,10 @@ struct store_request {
             const struct obligation *obligation;
             const struct audit_event *event; /* a repeat is known by its operation id alone */
         } import;
+        struct {
+            const char *const *aliases; /* that the settings name: put into the index of aliases, too */
+            size_t alias_count;
+        } reindex;
         const char *key_check; /* keys_check_value; what opening the store compares */
 
         struct store_list_filter list;
@@ -416,7 +423,7 @@ struct store_request {
 
 struct store_answer {
     enum store_outcome outcome;
-    const char *reason; /* UNAVAILABLE, UNKNOWN: a sentence for the log; "" otherwise */
+    const char *reason; /* UNAVAILABLE, UNKNOWN: a sentence for the log; mostly "" otherwise */
     uint64_t claim;     /* MINE */
     bool repeated;      /* this operation id had been carried out before */
     int64_t now;        /* the store's clock when it answered: what its times are compared with */

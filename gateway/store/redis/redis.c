@@ -11,7 +11,6 @@
 
 #define PROBE_MS     100       /* between two looks at whether Redis has come back */
 #define CLOSE_MARGIN 500       /* ms beyond the deadline of the last command */
-#define STORE_TAG    "i:store" /* what is said of the whole: version, key_check */
 #define VERSION      "1"       /* of what the keys mean; a newer program would find another */
 
 /* Nothing is asked of Redis before it is known whose data it has. */

@@ -1,0 +1,86 @@
+-- begin.lua: the one atomic step that accepts a request: find the generation, bind the challenge, create, lease.
+-- r = the record with its id and key; window, lease in ms; supersede.
+local memory = remembered()
+if memory then
+    return again(memory, "t", "not_found")
+end
+local r = args.r
+local id = r.id
+local old_id = redis.call("GET", base .. "k:" .. r.key)
+local old = old_id and load("t", old_id)
+
+-- ---- what is there already
+
+local function answer_with_old(outcome)
+    tell("transactions", { row(old_id, old) })
+    return finish(outcome)
+end
+
+local replaced = old and unfinished(old)
+if old then
+    local same = old.csr == r.csr
+    if not replaced then
+        if same and now - number(old.finished) <= number(args.window) then
+            return answer_with_old("finished")
+        end
+    elseif same and number(old.lease) > now then
+        return answer_with_old("running")
+    elseif same then
+        -- Taken over. Events and obligations belong to a creation: only the id is remembered.
+        local new = copy(old)
+        transaction_lease(new, args.lease)
+        update("t", old_id, old, new)
+        remember("mine", new.claim, old_id)
+        tell("claim", new.claim)
+        tell("transactions", { row(old_id, new) })
+        return finish("mine")
+    elseif not args.supersede then
+        return answer_with_old("conflict")
+    end
+end
+
+-- ---- the challenge. A use that the superseded generation gives back counts, when it is of the same one.
+
+local challenge = r.challenge and load("c", r.challenge)
+if r.challenge then
+    local left = challenge and number(challenge.left) or 0
+    if replaced and old.bound and old.challenge == r.challenge then
+        left = left + 1
+    end
+    if not challenge or left <= 0 or number(challenge.state) == REVOKED or now >= number(challenge.expires) then
+        if challenge then
+            tell("challenges", { row(r.challenge, challenge) })
+        end
+        return finish("taken")
+    end
+end
+
+-- ---- the new generation
+
+if replaced then
+    local new = copy(old)
+    transaction_release(new)
+    transaction_finish(old_id, new, SUPERSEDED)
+    new.sealed = ""
+    update("t", old_id, old, new)
+    challenge = r.challenge and load("c", r.challenge)
+end
+if challenge then
+    local new = copy(challenge)
+    new.left = number(challenge.left) - 1
+    if new.left == 0 then
+        new.state = USED
+    end
+    new.first = challenge.first or id
+    update("c", r.challenge, challenge, new)
+    challenge_file(r.challenge, new)
+    r.bound = 1
+end
+r.id = nil
+r.generation = (old and number(old.generation) or 0) + 1
+r.state, r.claim, r.lease, r.created, r.updated = 1, 1, now + number(args.lease), now, now
+create("t", id, r)
+redis.call("SET", base .. "k:" .. r.key, id)
+redis.call("ZADD", base .. "t.order", next_place(newest_place("t.order")), id)
+show("t", id)
+return done("mine", 1, id)
