@@ -20,6 +20,7 @@
 #define WATCHDOG_PERIOD 25
 #define WATCHDOG_LIMIT  50
 #define DRAIN_PERIOD    20
+#define RA_PERIOD       60000 /* ms between rounds over the RA identities that are due */
 #define DRAIN_MARGIN    10000 /* ms beyond the backend deadline */
 
 static struct timeval timeval_of(int64_t ms)
@@ -133,7 +134,7 @@ static enum error_code open_services(struct server *s, struct error *e)
                                  .metrics = s->metrics,
                                  .clock = &clock_system};
     enum error_code code = enroll_create(&s->enroll, &parts, s->settings, e);
-    ra_maker_serve(s->ra_maker, s->obligations, s->directory);
+    ra_maker_serve(s->ra_maker, s->obligations, s->directory, RA_PERIOD);
     struct admin_parts admin = {.base = s->base,
                                 .directory = s->directory,
                                 .backends = s->backends,

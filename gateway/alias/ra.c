@@ -227,6 +227,8 @@ enum error_code ra_set_create(struct ra_set **out, const struct scep_recipient *
     }
     if (code == ERR_OK) {
         s->not_after = time_of(X509_get0_notAfter(s->identities[0].certificate));
+        s->renewal =
+            ra_renewal_time(time_of(X509_get0_notBefore(s->identities[0].certificate)), s->not_after);
         code = describe(s, chain, chain_count, root_in_body, e);
     }
     if (code == ERR_OK)

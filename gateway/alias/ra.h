@@ -14,6 +14,7 @@ struct ra_set {
     struct scep_recipient identities[SCEP_RECIPIENTS_MAX];
     size_t count;
     int64_t not_after;           /* of the current identity */
+    int64_t renewal;             /* when it should be renewed */
     struct bytes ca_body;        /* GetCACert body, ready to send */
     const char *ca_content_type; /* application/x-x509-ca-cert or -ca-ra-cert (RFC 8894 section 4.2.1) */
     char ca_sha256[65];          /* of the certificate that a client should pin: the issuing CA, hex */
@@ -27,6 +28,11 @@ struct ra_set {
 enum error_code ra_set_create(struct ra_set **out, const struct scep_recipient *identities, size_t count,
                               const struct bytes *chain, size_t chain_count, bool root_in_body,
                               struct error *e);
+/* Two thirds of its life are over. */
+static inline int64_t ra_renewal_time(int64_t not_before, int64_t not_after)
+{
+    return not_before + (not_after - not_before) / 3 * 2;
+}
 struct ra_set *ra_set_ref(struct ra_set *s);
 void ra_set_unref(struct ra_set *s); /* accepts NULL */
 

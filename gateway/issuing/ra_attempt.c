@@ -1,10 +1,12 @@
 /* ra_attempt.c: how an alias gets its RA identity (ra_attempt.h).
  *
  *   files, ca:  ask the CA's chain -> load -> install
- *   backend:    list -> load -> install; when it is missing or beyond two thirds of its life: lease -> list
+ *   a look:     list -> load -> install
+ *   backend:    the same; when it is missing or beyond two thirds of its life: lease -> list
  * again -> ra_issue.c
  */
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,9 +98,12 @@ void attempt_finish_later(struct ra_attempt *a, int64_t again)
 void attempt_finish_failed(struct ra_attempt *a, const char *sentence)
 {
     char text[600];
-    snprintf(text, sizeof text, "no RA identity could be %s: %s", a->alias->ra ? "renewed" : "made",
+    snprintf(text, sizeof text, "no RA identity could be %s: %s",
+             a->only_look   ? "looked for"
+             : a->alias->ra ? "renewed"
+                            : "made",
              sentence);
-    attempt_note(a, LOG_LEVEL_ERROR, "ra.failed", text);
+    attempt_note(a, a->only_look ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "ra.failed", text);
     attempt_finish(a);
 }
 
@@ -246,8 +251,7 @@ static void take_lease(struct ra_attempt *a);
 static bool is_due(const struct ra_attempt *a)
 {
     const struct ra_record *r = &a->usable[0];
-    int64_t life = r->not_after - r->not_before;
-    return clock_realtime(a->parts.clock) >= r->not_before + life / 3 * 2;
+    return clock_realtime(a->parts.clock) >= ra_renewal_time(r->not_before, r->not_after);
 }
 
 static void run_load_stored(void *data)
@@ -267,8 +271,8 @@ static void stored_loaded(void *data)
         attempt_install(a);
     } else {
         char text[600];
-        snprintf(text, sizeof text, "the stored RA identity cannot be used, a new one is made: %s",
-                 error_text(&a->error));
+        snprintf(text, sizeof text, "the stored RA identity cannot be used%s: %s",
+                 a->only_look ? "" : ", a new one is made", error_text(&a->error));
         attempt_note(a, LOG_LEVEL_ERROR, "ra.unusable", text);
         a->usable_count = 0;
     }
@@ -287,6 +291,17 @@ static void pick_usable(struct ra_attempt *a)
     }
 }
 
+/* Has a look found what the alias has already? */
+static bool is_known(const struct ra_attempt *a)
+{
+    uint8_t newest[SHA256_DIGEST_LENGTH];
+    const struct ra_set *present = a->alias->ra;
+    if (!a->only_look || !present)
+        return false;
+    SHA256(a->usable[0].chain[0].data, a->usable[0].chain[0].len, newest);
+    return memcmp(newest, present->current_sha256, sizeof newest) == 0;
+}
+
 static void listed(void *context, struct store_answer *answer)
 {
     struct ra_attempt *a = context;
@@ -295,7 +310,7 @@ static void listed(void *context, struct store_answer *answer)
     if (attempt_store_failed(a, answer))
         return;
     pick_usable(a);
-    if (a->usable_count == 0 || a->usable[0].generation == a->loaded_generation) {
+    if (a->usable_count == 0 || a->usable[0].generation == a->loaded_generation || is_known(a)) {
         decide(a);
         return;
     }
@@ -313,7 +328,7 @@ static void list(struct ra_attempt *a)
 
 static void decide(struct ra_attempt *a)
 {
-    if (a->usable_count > 0 && !is_due(a))
+    if (a->only_look || (a->usable_count > 0 && !is_due(a)))
         attempt_finish_done(a);
     else if (!a->leased)
         take_lease(a);
@@ -349,20 +364,40 @@ static void take_lease(struct ra_attempt *a)
 
 /* ---- start --------------------------------------------------------------------------------------------- */
 
-struct ra_attempt *ra_attempt_start(const struct ra_attempt_parts *parts, struct alias *alias,
-                                    ra_installed *installed, ra_ended *ended, void *context)
+static struct ra_attempt *create(const struct ra_attempt_parts *parts, struct alias *alias, ra_ended *ended,
+                                 void *context)
 {
     struct ra_attempt *a = calloc(1, sizeof *a);
     if (!a)
         return NULL;
     a->parts = *parts;
     a->alias = alias_ref(alias);
-    a->installed = installed;
     a->ended = ended;
     a->context = context;
     buffer_init(&a->cookie, COOKIE_MAX);
     buffer_init(&a->kept, COOKIE_MAX);
     audit_details_init(&a->details);
+    return a;
+}
+
+struct ra_attempt *ra_attempt_look(const struct ra_attempt_parts *parts, struct alias *alias, ra_ended *ended,
+                                   void *context)
+{
+    struct ra_attempt *a = create(parts, alias, ended, context);
+    if (!a)
+        return NULL;
+    a->only_look = true;
+    list(a);
+    return a;
+}
+
+struct ra_attempt *ra_attempt_start(const struct ra_attempt_parts *parts, struct alias *alias,
+                                    ra_installed *installed, ra_ended *ended, void *context)
+{
+    struct ra_attempt *a = create(parts, alias, ended, context);
+    if (!a)
+        return NULL;
+    a->installed = installed;
     switch (alias->settings->ra.from) {
     case RA_FROM_BACKEND:
         list(a);

@@ -33,3 +33,6 @@ typedef void ra_ended(void *context, const struct ra_outcome *outcome);
 /* `installed` may be called or not, `ended` once; neither inside the call. NULL when out of memory. */
 struct ra_attempt *ra_attempt_start(const struct ra_attempt_parts *parts, struct alias *alias,
                                     ra_installed *installed, ra_ended *ended, void *context);
+/* Only installs what somebody else has made since. */
+struct ra_attempt *ra_attempt_look(const struct ra_attempt_parts *parts, struct alias *alias, ra_ended *ended,
+                                   void *context);

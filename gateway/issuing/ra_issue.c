@@ -269,8 +269,7 @@ static void made_kept(void *context, struct store_answer *answer)
 static void keep_made(struct ra_attempt *a)
 {
     const struct alias_settings *s = attempt_settings(a);
-    int64_t now = clock_realtime(a->parts.clock), life = a->facts.not_after - a->facts.not_before;
-    int64_t due = a->facts.not_before + life / 3 * 2 - now;
+    int64_t due = ra_renewal_time(a->facts.not_before, a->facts.not_after) - clock_realtime(a->parts.clock);
     fill_put(a);
     struct ra_record *r = &a->request.ra_put.record;
     memcpy(r->chain, a->chain.certificates, a->chain.count * sizeof *r->chain);

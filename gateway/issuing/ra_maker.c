@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "issuing/ra_attempt.h"
+#include "issuing/ra_look.h"
 
 #define RUNNING_MAX   4
 #define BACKOFF_FIRST 1000
@@ -39,9 +39,13 @@ struct ra_maker {
     struct ra_job *jobs; /* oldest first */
     size_t running;
     bool stopped;
-    struct event *kick;              /* starts queued jobs outside of anybody's call */
-    struct obligations *obligations; /* with ra_maker_serve */
+    struct event *kick; /* starts queued jobs outside of anybody's call */
+    struct ra_looks *looks;
+    /* with ra_maker_serve: */
+    struct obligations *obligations;
     struct alias_directory *directory;
+    struct event *round; /* over all identities that are due */
+    int64_t period;
 };
 
 /* ---- waiters ------------------------------------------------------------------------------------------- */
@@ -216,7 +220,8 @@ struct ra_maker *ra_maker_create(struct event_base *base, struct store *store, c
                                          .metrics = metrics,
                                          .stopped = &m->stopped};
     m->kick = evtimer_new(base, on_kick, m);
-    if (!m->parts.lane || !m->kick) {
+    m->looks = ra_looks_create(base, &m->parts);
+    if (!m->parts.lane || !m->kick || !m->looks) {
         ra_maker_free(m);
         return NULL;
     }
@@ -249,12 +254,25 @@ bool ra_maker_idle(const struct ra_maker *m)
     const struct ra_job *j = m->jobs;
     while (j && j->state == JOB_RESTING)
         j = j->next;
-    return !j;
+    return !j && ra_looks_idle(m->looks);
+}
+
+bool ra_maker_look(struct ra_maker *m, struct alias *alias, void (*done)(void *context, bool looked),
+                   void *context)
+{
+    return ra_looks_ask(m->looks, alias, done, context);
 }
 
 void ra_maker_stop(struct ra_maker *m)
 {
     m->stopped = true;
+}
+
+static void looks_freed(void *context)
+{
+    struct ra_maker *m = context;
+    m->running--;
+    maker_settle(m);
 }
 
 void ra_maker_free(struct ra_maker *m)
@@ -269,8 +287,14 @@ void ra_maker_free(struct ra_maker *m)
     }
     if (m->kick)
         event_free(m->kick);
-    m->kick = NULL;
-    maker_settle(m);
+    if (m->round)
+        event_free(m->round);
+    m->kick = m->round = NULL;
+    m->running++;
+    if (m->looks)
+        ra_looks_free(m->looks, looks_freed, m);
+    else
+        looks_freed(m);
 }
 
 /* ---- the obligation "ra.renew" ------------------------------------------------------------------------- */
@@ -304,11 +328,47 @@ static void on_due(void *context, const struct obligation *o)
     ra_maker_ensure(m, alias, looked_at, r);
 }
 
-void ra_maker_serve(struct ra_maker *m, struct obligations *obligations, struct alias_directory *directory)
+/* ---- the round ----------------------------------------------------------------------------------------- */
+
+static void ensure_due(struct alias *alias, void *context)
+{
+    struct ra_maker *m = context;
+    if (alias->settings->ra.from == RA_FROM_BACKEND && alias->ra &&
+        alias->ra->renewal <= clock_realtime(m->parts.clock) && !job_of(m, alias))
+        ra_maker_ensure(m, alias, NULL, NULL);
+}
+
+/* From half to one and a half periods, so that replicas do not come at once. */
+static void arm_round(struct ra_maker *m)
+{
+    uint32_t random = 0;
+    secret_random(&random, sizeof random);
+    int64_t delay = m->period / 2 + (int64_t)(random % (uint64_t)m->period);
+    struct timeval wait = {.tv_sec = delay / 1000, .tv_usec = delay % 1000 * 1000};
+    evtimer_add(m->round, &wait);
+}
+
+static void on_round(evutil_socket_t fd, short what, void *data)
+{
+    (void)fd;
+    (void)what;
+    struct ra_maker *m = data;
+    if (m->stopped)
+        return;
+    alias_directory_each(m->directory, ensure_due, m);
+    arm_round(m);
+}
+
+void ra_maker_serve(struct ra_maker *m, struct obligations *obligations, struct alias_directory *directory,
+                    int64_t period)
 {
     m->obligations = obligations;
     m->directory = directory;
+    m->period = period;
     obligations_handle(obligations, "ra.renew", on_due, m);
+    m->round = evtimer_new(m->base, on_round, m);
+    if (m->round)
+        arm_round(m);
 }
 
 /* ---- settings ------------------------------------------------------------------------------------------ */

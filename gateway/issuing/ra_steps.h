@@ -25,6 +25,7 @@ struct ra_attempt {
     ra_ended *ended;
     void *context;
     struct ra_outcome outcome;
+    bool only_look;
 
     struct store_request request;                 /* one store operation at a time */
     struct store_answer *stored;                  /* the newest list */

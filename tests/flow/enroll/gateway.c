@@ -122,7 +122,7 @@ static void open_services(struct gateway *g)
                                  .metrics = g->metrics,
                                  .clock = &g->clock};
     must(enroll_create(&g->enroll, &parts, g->settings, &e), &e, "enroll");
-    ra_maker_serve(g->ra_maker, g->obligations, g->directory);
+    ra_maker_serve(g->ra_maker, g->obligations, g->directory, 60000);
     struct http_listener_options options = {.limits = &g->settings->limits,
                                             .handler = enroll_handle,
                                             .context = g->enroll,

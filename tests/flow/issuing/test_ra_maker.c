@@ -128,7 +128,7 @@ TEST(obligation_renews)
     uint8_t first[32];
     memcpy(first, a->ra->current_sha256, 32);
     r.ahead = DAYS(61);
-    ra_maker_serve(r.maker, o, d);
+    ra_maker_serve(r.maker, o, d, 3600000);
     obligations_start(o);
     while (memcmp(first, a->ra->current_sha256, 32) == 0)
         rig_turn(&r);
