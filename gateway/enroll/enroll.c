@@ -138,13 +138,43 @@ static char *printable(struct bytes id)
     return buffer_take(&text, NULL);
 }
 
+static enum step_result open_again(struct enrolment *e)
+{
+    scep_message_free(TAKE(e->opening.message));
+    ra_set_unref(TAKE(e->opening.ra));
+    e->opening.error = (struct error){0};
+    e->step = STEP_OPEN;
+    return STEP_NEXT;
+}
+
+static void looked_for_ra(void *context, bool looked)
+{
+    struct enrolment *e = context;
+    if (!looked)
+        e->opening.code = ERR_STORE_UNAVAILABLE;
+    e->step = STEP_OPENED;
+    enrolment_resume(e);
+}
+
+/* The recipient is in clear, and another replica may have made its identity a moment ago: the store knows. */
+static bool look_for_ra(struct enrolment *e)
+{
+    bool first = !e->looked_for_ra;
+    e->looked_for_ra = true;
+    return first && ra_maker_look(e->service->parts.ra_maker, e->alias, looked_for_ra, e);
+}
+
 enum step_result step_opened(struct enrolment *e)
 {
     struct opening *o = &e->opening;
-    if (o->message)
+    if (o->message && !e->transaction_text)
         e->transaction_text = printable(o->message->transaction_id);
     if (o->code == ERR_OK)
         return STEP_NEXT;
+    if (o->code == ERR_RECIPIENT_UNKNOWN && e->alias->ra != o->ra)
+        return open_again(e);
+    if (o->code == ERR_RECIPIENT_UNKNOWN && look_for_ra(e))
+        return STEP_WAIT;
     return enrolment_fail(e, o->code, "%s", error_text(&o->error));
 }
 

@@ -79,6 +79,7 @@ struct enrolment {
     enum step step;
     bool in_tail;
     char given_back[ID_TEXT_SIZE]; /* challenge whose use the superseded transaction gives back; "" */
+    bool looked_for_ra;            /* asked whether another replica made the recipient's identity */
     bool looked_again;             /* recalled once more before calling a challenge reused */
     int64_t started, step_started; /* monotonic */
     int64_t pause;                 /* ms until the next look at a busy transaction */

@@ -68,7 +68,9 @@ static void make_message(struct call *c, const struct wish *w)
     must(scep_client_csr(&c->csr, device_key(w->key), c->name,
                          bytes_of_text(w->challenge ? w->challenge : ""), w->sans, &e) == ERR_OK,
          &e);
-    X509 *ra = gateway_alias(c->gateway, w->alias ? w->alias : "demo")->ra->identities[0].certificate;
+    X509 *ra = w->recipient;
+    if (!ra)
+        ra = gateway_alias(c->gateway, w->alias ? w->alias : "demo")->ra->identities[0].certificate;
     X509_up_ref(ra);
     *r = (struct scep_client_request){
         .type = w->type ? w->type : SCEP_PKCS_REQ,

@@ -17,6 +17,7 @@ struct wish {
     const char *sans;
     const char *transaction;
     int key;              /* that is to be certified: 0 … DEVICE_KEYS - 1 */
+    X509 *recipient;      /* NULL: the RA certificate that the alias has */
     X509 *signer;         /* NULL: self-signed, of `key` */
     EVP_PKEY *signer_key; /* with `signer` */
     bool get;             /* by GET with base64 */

@@ -1,5 +1,7 @@
 /* test_store.c: a store that loses answers, refuses, or dies between two operations. One request stays one
  * certificate. */
+#include <event2/event.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "enroll/trail.h"
@@ -216,6 +218,78 @@ TEST(a_pending_request_is_due_by_the_clock_of_the_store)
     ask(&a);
     CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
     CHECK_INT(scripted.calls[SCRIPTED_POLL], 1);
+    end();
+}
+
+/* ---- an RA identity that another replica made ---------------------------------------------------------- */
+
+/* Another replica's parts on the same store: its maker renews the identity of `demo`; ours does not notice. */
+static struct alias *renewed_elsewhere(struct ra_maker **maker)
+{
+    struct error e = {0};
+    struct alias *ours = gateway_alias(&g, "demo"), *theirs;
+    if (alias_create(&theirs, ours->settings, g.pool, &e) != ERR_OK)
+        exit(2);
+    theirs->backend = ours->backend;
+    theirs->ra_backend = ours->ra_backend;
+    *maker = ra_maker_create(g.base, g.store.real, g.keys, g.pool, &g.clock, g.metrics);
+    gateway_step(&g, 250LL * 86400 * 1000); /* of 365 days */
+    ra_maker_ensure(*maker, theirs, NULL, NULL);
+    while (!theirs->ra || theirs->ra->count < 2)
+        event_base_loop(g.base, EVLOOP_ONCE);
+    return theirs;
+}
+
+TEST(a_message_for_an_identity_that_another_replica_made_is_served)
+{
+    struct ra_maker *maker;
+    gateway_open(&g, &(struct gateway_wish){0});
+    struct alias *theirs = renewed_elsewhere(&maker);
+    w = (struct wish){.challenge = gateway_challenge(&g), .recipient = theirs->ra->identities[0].certificate};
+    CHECK_INT(gateway_alias(&g, "demo")->ra->count, 1);
+    unsigned asked = g.store.asked[STORE_RA_LIST];
+    ask(&a);
+    CHECK(one_certificate());
+    CHECK_INT(g.store.asked[STORE_RA_LIST], asked + 1);
+    CHECK_INT(gateway_alias(&g, "demo")->ra->count, 2);
+    while (!ra_maker_idle(maker))
+        event_base_loop(g.base, EVLOOP_ONCE);
+    ra_maker_free(maker);
+    alias_unref(theirs);
+    end();
+}
+
+TEST(a_message_for_an_identity_of_nobody_is_looked_for_and_refused)
+{
+    gateway_open(&g, &(struct gateway_wish){0});
+    w = (struct wish){.challenge = gateway_challenge(&g), .recipient = device_signer(1)};
+    unsigned asked = g.store.asked[STORE_RA_LIST];
+    ask(&a);
+    CHECK(answer_is_http(&a, 200)); /* a CertRep, signed by one whom this client does not know */
+    CHECK_INT(gateway_audited(&g, "message.refused", "RECIPIENT_UNKNOWN"), 1);
+    CHECK_INT(g.store.asked[STORE_RA_LIST], asked + 1);
+    struct call calls[8];
+    for (size_t i = 0; i < 8; i++)
+        call_start(&calls[i], &g, &w);
+    for (size_t i = 0; i < 8; i++) {
+        call_finish(&calls[i], &b);
+        CHECK(answer_is_http(&b, 200));
+        answer_free(&b);
+        b = (struct answer){0};
+    }
+    CHECK(g.store.asked[STORE_RA_LIST] <= asked + 4); /* a look a second, however slow the machine */
+    CHECK_INT(gateway_audited(&g, "message.refused", "RECIPIENT_UNKNOWN"), 9);
+    CHECK_INT(gateway_uses_left(&g), 1);
+    end();
+}
+
+TEST(a_message_for_an_unknown_identity_gives_503_while_the_store_is_away)
+{
+    gateway_open(&g, &(struct gateway_wish){0});
+    w = (struct wish){.challenge = gateway_challenge(&g), .recipient = device_signer(1)};
+    faulty_rule(&g.store, STORE_RA_LIST, FAULT_UNAVAILABLE, 1);
+    ask(&a);
+    CHECK(refused_and_untouched());
     end();
 }
 
