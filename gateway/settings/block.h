@@ -35,6 +35,7 @@ enum setting_type {
 #define SETTING_WORD         0x10 /* bound to the word itself, not to its number (CHOICE) */
 #define SETTING_UNBOUND      0x20 /* has no member of its own; load.c derives what it means */
 #define SETTING_PLAIN        0x40 /* a text alone is its value; no secret as such, but it can hold one (SECRET) */
+#define SETTING_LOCAL        0x80 /* may differ between gateways that share a store (agreement.h) */
 
 struct setting_row {
     const char *path; /* "challenge.ttl": dots descend into maps */

@@ -58,7 +58,11 @@ static void print_row(struct buffer *out, const struct setting_row *row)
     }
     buffer_text(out, " | ");
     cell(out, row->help);
-    buffer_text(out, row->flags & SETTING_FROZEN ? " *Needs a restart.* |\n" : " |\n");
+    if (row->flags & SETTING_FROZEN)
+        buffer_text(out, " *Needs a restart.*");
+    if (row->flags & SETTING_LOCAL)
+        buffer_text(out, " *May differ.*");
+    buffer_text(out, " |\n");
 }
 
 static void print_table(struct buffer *out, const struct setting_row *rows, size_t count)
@@ -91,6 +95,10 @@ static const char introduction[] =
     "SIGHUP reloads the file. A file with mistakes leaves the old settings in force, and so does a change of "
     "a setting that\n"
     "*needs a restart*.\n"
+    "\n"
+    "Gateways that share a store need the same settings, except those that *may differ*; differences are "
+    "found "
+    "at the start and logged.\n"
     "\n"
     "## Gateway\n";
 
