@@ -116,6 +116,7 @@ static void apply(struct reload *r)
     replace_aliases(s, old, r->fresh);
     enroll_settings(s->enroll, r->fresh);
     http_listener_limits(s->scep, &r->fresh->limits);
+    replicas_announce(s->replicas, r->fresh);
     log_setup(r->fresh->log.level, r->fresh->log.format, 2);
     gateway_settings_unref(old);
     struct audit_details details;

@@ -20,6 +20,7 @@
 #define WATCHDOG_PERIOD 25
 #define WATCHDOG_LIMIT  50
 #define DRAIN_PERIOD    20
+#define REPLICA_PERIOD  10000 /* ms between announcements to other gateways */
 #define RA_PERIOD       60000 /* ms between rounds over the RA identities that are due */
 #define DRAIN_MARGIN    10000 /* ms beyond the backend deadline */
 
@@ -117,12 +118,43 @@ static void reload_asked(void *context)
     server_reload(context);
 }
 
+struct replica_list {
+    admin_replica_visit *visit;
+    void *list;
+};
+
+static void list_replica(void *context, const struct replica_seen *other)
+{
+    const struct replica_list *l = context;
+    l->visit(l->list, &(struct admin_replica){.id = other->id,
+                                              .host = other->host,
+                                              .version = other->version,
+                                              .pid = other->pid,
+                                              .since = other->since,
+                                              .seen = other->seen,
+                                              .differences = other->differences});
+}
+
+static void list_replicas(void *context, admin_replica_visit *visit, void *list)
+{
+    struct replica_list l = {.visit = visit, .list = list};
+    replicas_each(((struct server *)context)->replicas, list_replica, &l);
+}
+
 static enum error_code open_services(struct server *s, struct error *e)
 {
     s->ra_maker = ra_maker_create(s->base, s->store, s->keys, s->pool, &clock_system, s->metrics);
     s->challenges = challenge_service_create(s->base, s->store, s->keys, &clock_system);
     s->obligations = obligations_create(s->base, s->store);
-    if (!s->ra_maker || !s->challenges || !s->obligations)
+    struct replicas_parts replicas = {.base = s->base,
+                                      .store = s->store,
+                                      .keys = s->keys,
+                                      .backends = s->backends,
+                                      .lane = s->lane,
+                                      .clock = &clock_system,
+                                      .period = REPLICA_PERIOD};
+    s->replicas = replicas_create(&replicas);
+    if (!s->ra_maker || !s->challenges || !s->obligations || !s->replicas)
         return error_set(e, ERR_OVERLOADED, "out of memory");
     struct enroll_parts parts = {.base = s->base,
                                  .directory = s->directory,
@@ -143,7 +175,10 @@ static enum error_code open_services(struct server *s, struct error *e)
                                 .pool = s->pool,
                                 .metrics = s->metrics,
                                 .clock = &clock_system,
+                                .store_type = s->settings->store.type == STORE_IN_REDIS ? "redis" : "sqlite",
                                 .draining = draining,
+                                .replica = replicas_own_id(s->replicas),
+                                .replicas = list_replicas,
                                 .reload = reload_asked,
                                 .log_level = set_log_level,
                                 .context = s};
@@ -237,8 +272,8 @@ static void on_watchdog(evutil_socket_t fd, short what, void *data)
 static bool idle(const struct server *s)
 {
     return enroll_idle(s->enroll) && admin_idle(s->admin) && ra_maker_idle(s->ra_maker) &&
-           obligations_idle(s->obligations) && !s->reloading && !s->rows_in_flight &&
-           !http_listener_open(s->scep);
+           obligations_idle(s->obligations) && replicas_idle(s->replicas) && !s->reloading &&
+           !s->rows_in_flight && !http_listener_open(s->scep);
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *data)
@@ -263,6 +298,7 @@ static void on_stop(evutil_socket_t number, short what, void *data)
     s->drain_until = clock_monotonic(&clock_system) + s->settings->enroll.backend_deadline + DRAIN_MARGIN;
     enroll_drain(s->enroll);
     obligations_stop(s->obligations);
+    replicas_leave(s->replicas);
     http_listener_close(s->scep); /* the admin listeners go on answering: /readyz says why */
     struct audit_details details;
     audit_details_init(&details);
@@ -348,6 +384,7 @@ static void server_serve(struct server *s)
     alias_directory_each(s->directory, ensure_ra, s);
     server_schedule_sweep(s);
     obligations_start(s->obligations);
+    replicas_announce(s->replicas, s->settings);
     log_line(LOG_LEVEL_INFO, NULL, "server.started", "scepgate %s serves %zu aliases", SCEPGATE_VERSION,
              alias_directory_count(s->directory));
     event_base_dispatch(s->base);
@@ -376,6 +413,7 @@ static void server_close(struct server *s)
     store_close(s->store); /* delivers what is still under way */
     admin_free(s->admin);
     enroll_free(s->enroll);
+    replicas_free(s->replicas);
     obligations_free(s->obligations);
     challenge_service_free(s->challenges);
     ra_maker_free(s->ra_maker);

@@ -11,6 +11,7 @@
 #include "issuing/backends.h"
 #include "issuing/ra_maker.h"
 #include "metrics/metrics.h"
+#include "replicas.h"
 #include "settings/settings.h"
 #include "store/store.h"
 #include "transaction/obligations.h"
@@ -30,6 +31,7 @@ struct server {
     struct ra_maker *ra_maker;
     struct challenge_service *challenges;
     struct obligations *obligations;
+    struct replicas *replicas;
     struct enroll *enroll;
     struct admin *admin;
     struct http_listener *scep;

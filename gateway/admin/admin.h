@@ -14,17 +14,29 @@
 
 struct admin;
 
+struct admin_replica { /* another gateway on the same store */
+    const char *id, *host, *version;
+    int pid;
+    int64_t since; /* its settings took effect */
+    int64_t seen;
+    size_t differences; /* between its settings and ours */
+};
+typedef void admin_replica_visit(void *list, const struct admin_replica *replica);
+
 struct admin_parts { /* borrowed; all outlive the service */
     struct event_base *base;
     struct alias_directory *directory;
     struct backends *backends;
     struct store *store;
+    const char *store_type; /* "sqlite", "redis" */
     const struct keys *keys;
     struct pool *pool;
     struct metrics *metrics;
     const struct clock *clock;
     bool (*draining)(void *context);
-    void (*reload)(void *context); /* as SIGHUP */
+    const char *replica; /* id of this process among those on the store; NULL: none */
+    void (*replicas)(void *context, admin_replica_visit *visit, void *list); /* NULL: there are none */
+    void (*reload)(void *context);                                           /* as SIGHUP */
     void (*log_level)(void *context,
                       enum log_level level); /* until the next reload; NULL: cannot be changed */
     void *context;

@@ -64,6 +64,22 @@ void admin_aliases(struct admin_call *c)
         admin_answer(c, 200, json_pack("{s:o}", "aliases", aliases(c->admin)));
 }
 
+static void add_replica(void *list, const struct admin_replica *r)
+{
+    json_array_append_new(list, json_pack("{s:o, s:o, s:i, s:o, s:o, s:o, s:I}", "id", admin_text(r->id),
+                                          "host", admin_text(r->host), "pid", r->pid, "version",
+                                          admin_text(r->version), "since", admin_time(r->since), "seen",
+                                          admin_time(r->seen), "differences", (json_int_t)r->differences));
+}
+
+static json_t *replicas(const struct admin_parts *parts)
+{
+    json_t *list = json_array();
+    if (parts->replicas)
+        parts->replicas(parts->context, add_replica, list);
+    return list;
+}
+
 void admin_status(struct admin_call *c)
 {
     if (!admin_query_only(c, ""))
@@ -74,12 +90,14 @@ void admin_status(struct admin_call *c)
     bool draining = parts->draining && parts->draining(parts->context);
     int64_t uptime = (clock_monotonic(parts->clock) - c->admin->started) / 1000;
     json_t *store =
-        json_pack("{s:b, s:o}", "ready", ready, "problem", ready ? json_null() : admin_text(problem));
+        json_pack("{s:o, s:b, s:o}", "type", admin_text(parts->store_type ? parts->store_type : ""), "ready",
+                  ready, "problem", ready ? json_null() : admin_text(problem));
     json_t *queues = json_pack("{s:I, s:I, s:I}", "worker_waiting", (json_int_t)pool_waiting(parts->pool),
                                "worker_running", (json_int_t)pool_running(parts->pool), "backend_calls",
                                (json_int_t)(parts->backends ? backends_running(parts->backends) : 0));
     admin_answer(c, 200,
-                 json_pack("{s:s, s:i, s:I, s:b, s:o, s:o, s:o}", "version", SCEPGATE_VERSION, "pid",
-                           (int)getpid(), "uptime", (json_int_t)uptime, "draining", draining, "store", store,
-                           "queues", queues, "aliases", aliases(c->admin)));
+                 json_pack("{s:s, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "version", SCEPGATE_VERSION,
+                           "pid", (int)getpid(), "uptime", (json_int_t)uptime, "draining", draining, "store",
+                           store, "replica", parts->replica ? admin_text(parts->replica) : json_null(),
+                           "replicas", replicas(parts), "queues", queues, "aliases", aliases(c->admin)));
 }

@@ -79,6 +79,18 @@ static bool is_draining(void *context)
     return ((struct rig *)context)->draining;
 }
 
+static void list_replicas(void *context, admin_replica_visit *visit, void *list)
+{
+    (void)context;
+    visit(list, &(struct admin_replica){.id = "the-other",
+                                        .host = "gate-2",
+                                        .version = "9",
+                                        .pid = 17,
+                                        .since = 1700000000000,
+                                        .seen = 1700000001000,
+                                        .differences = 2});
+}
+
 static void reload(void *context)
 {
     ((struct rig *)context)->reloads++;
@@ -133,6 +145,9 @@ static void serve(struct rig *r)
                                 .pool = r->pool,
                                 .metrics = r->metrics,
                                 .clock = &clock_system,
+                                .store_type = "sqlite",
+                                .replica = "this-one",
+                                .replicas = list_replicas,
                                 .draining = is_draining,
                                 .reload = reload,
                                 .log_level = set_level,

@@ -377,6 +377,12 @@ TEST(status_tells_who_serves_what)
     CHECK_INT(reply_number(&got, "pid"), getpid());
     CHECK(reply_number(&got, "uptime") >= 0);
     CHECK_INT(reply_number(&got, "store.ready"), 1);
+    CHECK_TEXT(reply_text(&got, "store.type"), "sqlite");
+    CHECK_TEXT(reply_text(&got, "replica"), "this-one");
+    CHECK_INT(reply_number(&got, "replicas"), 1);
+    CHECK_TEXT(reply_text(&got, "replicas.0.host"), "gate-2");
+    CHECK_TEXT(reply_text(&got, "replicas.0.since"), "2023-11-14T22:13:20.000Z");
+    CHECK_INT(reply_number(&got, "replicas.0.differences"), 2);
     CHECK_INT(reply_number(&got, "queues.worker_waiting"), 0);
     CHECK_INT(reply_number(&got, "aliases"), 3);
     reply_free(&got);
