@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "issuing/ra_steps.h"
 
-#define LEASE (10 * 60 * 1000) /* ms; outlasts key generation and every deadline of an attempt */
+#define LEASE (3 * 60 * 1000) /* ms; outlasts an attempt; what others wait when a replica dies in one */
 
 /* ---- beginning and end --------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #define BACKOFF_FIRST 1000
 #define RENEWAL_AGAIN (60 * 1000) /* ms */
 #define BACKOFF_MAX   (5 * 60 * 1000)
+#define STORE_PAUSE   2000 /* while the store is away: no failure, and soon over */
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_RESTING };
 
@@ -180,6 +181,13 @@ static void on_rested(evutil_socket_t fd, short what, void *data)
 
 static void start(struct ra_job *j)
 {
+    char problem[160];
+    if (j->alias->settings->ra.from == RA_FROM_BACKEND &&
+        !store_ready(j->maker->parts.store, problem, sizeof problem)) {
+        rest(j, STORE_PAUSE);
+        notify(j, ready(j));
+        return;
+    }
     j->state = JOB_RUNNING;
     j->maker->running++;
     if (ra_attempt_start(&j->maker->parts, j->alias, on_installed, on_ended, j))

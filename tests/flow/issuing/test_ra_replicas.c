@@ -157,6 +157,7 @@ struct counting_store {
     struct store store;
     struct store *real;
     int lists;
+    bool away;
 };
 
 static void count_submit(struct store *s, const struct store_request *request, store_done *done,
@@ -167,11 +168,18 @@ static void count_submit(struct store *s, const struct store_request *request, s
     store_submit(c->real, request, done, context);
 }
 
+static bool is_ready(const struct store *s, char *problem, size_t size)
+{
+    const struct counting_store *c = (const struct counting_store *)s;
+    return !c->away && store_ready(c->real, problem, size);
+}
+
+static const struct store_type counting_type = {.submit = count_submit, .ready = is_ready};
+
 TEST(many_who_ask_share_a_look_and_looks_keep_a_pause)
 {
-    static const struct store_type type = {.submit = count_submit};
     begin();
-    struct counting_store counting = {.store.type = &type, .real = r.store};
+    struct counting_store counting = {.store.type = &counting_type, .real = r.store};
     struct ra_maker *maker = ra_maker_create(r.base, &counting.store, r.keys, r.pool, &r.clock, r.metrics);
     struct told t = {0};
     int64_t start = clock_monotonic(&clock_system);
@@ -184,6 +192,28 @@ TEST(many_who_ask_share_a_look_and_looks_keep_a_pause)
     await(&t, 40);
     CHECK_INT(counting.lists, 2);
     CHECK(clock_monotonic(&clock_system) - start >= 1000);
+    while (!ra_maker_idle(maker))
+        rig_turn(&r);
+    ra_maker_free(maker);
+    end();
+}
+
+/* Not with the back-off of failures, which grows to minutes. */
+TEST(a_store_that_comes_back_is_asked_soon)
+{
+    begin();
+    struct counting_store counting = {.store.type = &counting_type, .real = r.store, .away = true};
+    struct ra_maker *maker = ra_maker_create(r.base, &counting.store, r.keys, r.pool, &r.clock, r.metrics);
+    struct told t = {0};
+    for (int i = 1; i <= 3; i++) {
+        ra_maker_ensure(maker, two.alias, tell, &t);
+        await(&t, i);
+        CHECK(!t.looked && ra_maker_idle(maker));
+    }
+    CHECK_INT(counting.lists, 0);
+    counting.away = false;
+    while (!two.alias->ra)
+        rig_turn(&r);
     while (!ra_maker_idle(maker))
         rig_turn(&r);
     ra_maker_free(maker);
