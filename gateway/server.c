@@ -240,6 +240,24 @@ static enum error_code open_aliases(struct server *s, struct error *e)
 
 /* ---- timers and signals -------------------------------------------------------------------------------- */
 
+/* What is written once a process, when the store is there. */
+static void begin_in_store(struct server *s)
+{
+    char problem[160];
+    if (s->drain_until || !store_ready(s->store, problem, sizeof problem))
+        return;
+    if (!s->begun) {
+        struct audit_details details;
+        audit_details_init(&details);
+        audit_detail(&details, "version", SCEPGATE_VERSION);
+        audit_detail_number(&details, "pid", getpid());
+        server_audit(s, AUDIT_GATEWAY_STARTED, &details);
+    }
+    s->begun = true;
+    if (!s->sweep_scheduled)
+        server_schedule_sweep(s);
+}
+
 static void on_gauges(evutil_socket_t fd, short what, void *data)
 {
     (void)fd;
@@ -250,6 +268,7 @@ static void on_gauges(evutil_socket_t fd, short what, void *data)
     metrics_set(s->metrics, METRIC_WORKER_RUNNING, (double)pool_running(s->pool), NULL);
     metrics_set(s->metrics, METRIC_STORE_READY, store_ready(s->store, problem, sizeof problem) ? 1 : 0, NULL);
     metrics_set(s->metrics, METRIC_ALIASES, (double)alias_directory_count(s->directory), NULL);
+    begin_in_store(s);
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *data)
@@ -376,13 +395,9 @@ static void server_abandon(struct server *s)
 
 static void server_serve(struct server *s)
 {
-    struct audit_details details;
-    audit_details_init(&details);
-    audit_detail(&details, "version", SCEPGATE_VERSION);
-    audit_detail_number(&details, "pid", getpid());
-    server_audit(s, AUDIT_GATEWAY_STARTED, &details);
+    server_handle_sweep(s);
+    begin_in_store(s);
     alias_directory_each(s->directory, ensure_ra, s);
-    server_schedule_sweep(s);
     obligations_start(s->obligations);
     replicas_announce(s->replicas, s->settings);
     log_line(LOG_LEVEL_INFO, NULL, "server.started", "scepgate %s serves %zu aliases", SCEPGATE_VERSION,

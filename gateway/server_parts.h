@@ -43,6 +43,8 @@ struct server {
     int64_t watchdog_due;
     struct event *drain_timer;
     int64_t drain_until; /* monotonic; 0 while serving */
+    bool begun; /* the audit trail has "gateway.started" */
+    bool sweep_scheduled;
     bool reloading;
     bool reload_again;
     int rows_in_flight; /* store operations of the server itself */
@@ -52,7 +54,9 @@ struct server {
 enum error_code server_open_store(struct server *s, struct error *e);
 /* Makes an alias of checked settings and puts it into the directory. */
 enum error_code server_add_alias(struct server *s, struct alias_settings *settings, struct error *e);
-/* Handles "retention.sweep" and sees to it that it is due. */
+/* Handles "retention.sweep". */
+void server_handle_sweep(struct server *s);
+/* Sees to it that it is due. */
 void server_schedule_sweep(struct server *s);
 /* Reads the settings again on a worker and applies the difference; a bad file leaves the old ones serving. */
 void server_reload(struct server *s);

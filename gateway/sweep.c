@@ -62,20 +62,26 @@ static void put_answered(void *context, struct store_answer *answer)
 {
     struct sweep *w = context;
     if (answer->outcome != STORE_OK)
-        log_line(LOG_LEVEL_ERROR, NULL, "retention.broken", "the sweep could not be scheduled: %s",
-                 answer->reason);
+        log_line(LOG_LEVEL_ERROR, NULL, "retention.broken",
+                 "the sweep could not be scheduled, and will be when the store is ready: %s", answer->reason);
+    w->server->sweep_scheduled = answer->outcome == STORE_OK;
     store_answer_free(answer);
     w->server->rows_in_flight--;
     free(w);
 }
 
-void server_schedule_sweep(struct server *s)
+void server_handle_sweep(struct server *s)
 {
     obligations_handle(s->obligations, KIND, on_due, s);
+}
+
+void server_schedule_sweep(struct server *s)
+{
     struct sweep *w = calloc(1, sizeof *w);
     if (!w)
         return;
     w->server = s;
+    s->sweep_scheduled = true; /* until the store says otherwise */
     store_request_init(&w->request, STORE_OBLIGATION_PUT);
     w->request.obligation_put =
         (struct obligation_new){.alias = "", .kind = KIND, .reference = "", .delay = FIRST_DELAY};
