@@ -67,6 +67,14 @@ static void note(const struct submission *s, enum log_level level, const char *e
     log_line(level, &scope, event, "%s", sentence);
 }
 
+/* A call's beginning and end: whoever compares the logs of replicas sees whether two ever overlapped. */
+static void note_call(const struct submission *s, const char *event)
+{
+    char sentence[64];
+    snprintf(sentence, sizeof sentence, "under claim %llu", (unsigned long long)s->move.advance.claim);
+    note(s, LOG_LEVEL_DEBUG, event, sentence);
+}
+
 static bool safe_to_repeat(const struct submission *s)
 {
     return backend_instance_type(s->alias->backend)->flags & BACKEND_SAFE_TO_REPEAT;
@@ -287,6 +295,7 @@ static void record(struct submission *s, store_done *done)
 static void submission_answered(void *context, const struct backend_result *result)
 {
     struct submission *s = context;
+    note_call(s, "submission.answered");
     switch (result->verdict) {
     case BACKEND_ISSUED:
         move_issued(s, result);
@@ -344,6 +353,7 @@ static void call_backend(struct submission *s)
 {
     struct backend_bytes cookie =
         s->kind == BACKEND_CALL_POLL ? backend_cookie(s) : (struct backend_bytes){0};
+    note_call(s, "submission.started");
     backend_call(s->alias->backend, s->kind, &s->ask, cookie, s->service->settings->enroll.backend_deadline,
                  submission_answered, s);
 }
