@@ -1,4 +1,4 @@
-/* implementation.c: see implementation.h. */
+/* implementation.c: see implementation.h. The embedded store is here, Redis in redis.c. */
 #include "flow/store/implementation.h"
 
 #include <dirent.h>
@@ -52,6 +52,8 @@ const struct implementation *implementation(void)
     const char *wanted = getenv("STORE_UNDER_TEST");
     if (!wanted || strcmp(wanted, implementation_sqlite.name) == 0)
         return &implementation_sqlite;
+    if (strcmp(wanted, implementation_redis.name) == 0)
+        return &implementation_redis;
     fprintf(stderr, "STORE_UNDER_TEST=%s: there is no such store\n", wanted);
     exit(2);
 }

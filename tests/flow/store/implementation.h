@@ -15,6 +15,8 @@ struct implementation {
 };
 
 extern const struct implementation implementation_sqlite;
+/* A server of the form that REDIS_FORM names serves the whole process: each place is a key space of its own. */
+extern const struct implementation implementation_redis;
 
 /* The row that STORE_UNDER_TEST names; ends the process when there is none. */
 const struct implementation *implementation(void);
