@@ -10,10 +10,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import identities
 import pytest
-import scepmsg
-from gateway import FULL, PATIENCE
+from device import Device
+from gateway import FULL
 
 SEED = int(os.environ.get("SCEPGATE_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 ROUNDS = 150 if FULL else 6  # of each kind; each round is a start, some enrolments, a kill, and the retries
@@ -21,46 +20,12 @@ CLIENTS = 6
 ALIASES = {"demo": {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 0}}}
 
 
-class Device:
-    """A client that keeps what it got and asks until it has it."""
-
-    def __init__(self, gateway, challenge):
-        self.gateway = gateway
-        self.request = gateway.request("demo", challenge=challenge)
-        self.got = []  # every certificate that a SUCCESS brought
-
-    def ask(self):
-        """One try; False when nothing usable came back."""
-        self.request.sender_nonce = os.urandom(16)
-        try:
-            answer = self.gateway.post("demo", self.request.build())
-        except OSError:
-            return False
-        if answer.status != 200:
-            assert answer.status == 503, (answer.status, answer.body)
-            return False
-        reply = scepmsg.Reply(answer.body).check(self.request)
-        assert reply.status in (scepmsg.SUCCESS, scepmsg.PENDING), (reply.fail_info, reply.text(scepmsg.FAIL_INFO_TEXT))
-        if reply.status == scepmsg.SUCCESS:
-            self.got.append(reply.issued(self.request)[0])
-        return reply.status == scepmsg.SUCCESS
-
-    def insist(self):
-        deadline = time.monotonic() + PATIENCE * 2
-        while not self.ask():
-            assert time.monotonic() < deadline, "the transaction never ended"
-            time.sleep(0.1)
-
-
-def serial(certificate):
-    return identities.load(certificate).serial_number
-
-
 def judge(gateway, devices, seed):
     """Store, audit trail and clients count the same serials, one per transaction."""
     stored = [int(row, 16) for row in gateway.certificates()]
     audited = [int(row["details"]["serial"], 16) for row in gateway.audit("certificate.issued")]
-    received = [{serial(certificate) for certificate in device.got} for device in devices]
+    received = [device.serials for device in devices]
+    assert not any(device.refusals for device in devices), f"seed {seed}: a client was refused"
     assert all(len(serials) == 1 for serials in received), f"seed {seed}: a client got two certificates: {received}"
     mine = [serials.pop() for serials in received]
     assert len(set(mine)) == len(mine), f"seed {seed}: two transactions share a certificate"
@@ -80,7 +45,7 @@ def dice(request):
 @pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_kill_at_a_random_moment(gateways, dice, round_number):
     gateway = gateways(ALIASES).start()
-    devices = [Device(gateway, challenge) for challenge in gateway.challenges(CLIENTS)]
+    devices = [Device(gateway, challenge, polls=False) for challenge in gateway.challenges(CLIENTS)]
     for _ in range(dice.randrange(1, 4)):
         with ThreadPoolExecutor(CLIENTS) as pool:
             tries = [pool.submit(device.ask) for device in devices if not device.got]
@@ -105,7 +70,7 @@ def test_kill_while_starting(gateways, dice, round_number):
         time.sleep(dice.uniform(0, 0.6))
         gateway.kill()
     gateway.start()
-    device = Device(gateway, gateway.challenge())
+    device = Device(gateway, gateway.challenge(), polls=False)
     device.insist()
     judge(gateway, [device], SEED)
 
@@ -114,7 +79,7 @@ def test_kill_while_starting(gateways, dice, round_number):
 def test_kill_between_retransmissions(gateways, dice, round_number):
     """The same bytes again and again while the gateway dies and comes back."""
     gateway = gateways(ALIASES).start()
-    device = Device(gateway, gateway.challenge())
+    device = Device(gateway, gateway.challenge(), polls=False)
     stop = threading.Event()
 
     def insist():

@@ -16,6 +16,7 @@ import subprocess
 import time
 import urllib.parse
 
+import children
 import identities
 import programs
 import scepmsg
@@ -45,7 +46,8 @@ class Answer:
 
 
 class Gateway:
-    def __init__(self, folder, aliases=None, **settings):
+    def __init__(self, folder, aliases=None, redis=None, **settings):
+        """`redis` are the servers (redis_servers.py) that keep the store, when `settings` say so (replicas.py)."""
         self.folder = pathlib.Path(folder)
         self.state = self.folder / "state"
         self.settings_file = self.folder / "gateway.yaml"
@@ -56,6 +58,7 @@ class Gateway:
             self.socket = pathlib.Path(f"/tmp/scepgate-test-{os.getpid()}-{next(numbers)}.sock")
         self.aliases = aliases or {"demo": {"backend": "ca", "challenge": {"type": "one_time"}}}
         self.overrides = settings
+        self.redis = redis
         self.secrets = set()  # what must never be found anywhere
         self.reports = pathlib.Path(os.environ.get("SCEPGATE_REPORTS", folder)) / f"{self.folder.name}-{os.getpid()}-{next(numbers)}"
         self.reports.mkdir(parents=True)
@@ -80,8 +83,8 @@ class Gateway:
         """Starts the process and waits for nothing."""
         with self.log_file.open("ab") as log:
             command = [BINARY, "serve", "--config", str(self.settings_file)]
-            self.process = subprocess.Popen(programs.without_randomisation(command), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=self.environment(), cwd=self.folder)
+            self.process = children.start(programs.without_randomisation(command), stdout=log, stderr=log, env=self.environment(),
+                                          cwd=self.folder)
 
     def start(self):
         self.write_settings()
@@ -126,11 +129,16 @@ class Gateway:
         self.socket.unlink(missing_ok=True)
 
     def assert_secrets_kept(self):
-        places = [path for path in self.folder.rglob("*") if path.is_file() and path != self.settings_file]
-        for path in places:
-            data = path.read_bytes()
-            for secret in self.secrets:
-                assert secret.encode() not in data, f"the challenge {secret} stands in {path}"
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path != self.settings_file:
+                self.assert_free_of_secrets(path.read_bytes(), path)
+        if self.redis:
+            for place, data in self.redis.everything():
+                self.assert_free_of_secrets(data, place)
+
+    def assert_free_of_secrets(self, data, place):
+        for secret in self.secrets:
+            assert secret.encode() not in data, f"the challenge {secret} stands in {place}"
 
     # ---- looking ---------------------------------------------------------------------------------------
 
@@ -193,6 +201,8 @@ class Gateway:
 
     def certificates(self):
         """Serials of the certificates recorded for transactions, RA certificates left out."""
+        if self.redis:
+            return [row["serial"] for row in self.pages("certificate", "list", member="certificates") if row["transaction"]]
         return [row["serial"] for row in self.query("SELECT serial FROM certificate WHERE transaction_id <> ''")]
 
     def metrics(self):

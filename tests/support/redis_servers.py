@@ -26,13 +26,12 @@ import random
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import children  # noqa: E402
 import redis_certificates  # noqa: E402
 import resp  # noqa: E402
 from ports import free_port  # noqa: E402
@@ -44,9 +43,6 @@ MASTER = "gateways"
 DATABASE = 3
 PATIENCE = 60  # seconds; a bound on hanging, no measure of speed
 AGES = 10**9  # s or ms: longer than any test steps
-
-# Children die with the thread that started them (setpriv --pdeathsig): this one lives as long as the process.
-starter = ThreadPoolExecutor(1)
 
 
 class DidNotStart(Exception):
@@ -98,10 +94,9 @@ class Node:
         if not configuration.exists():  # sentinels write theirs themselves
             configuration.write_text("\n".join(self.settings) + "\n")
         name = self.folder.parent / ("redis-sentinel" if self.sentinel else "redis-server")
-        command = ["setpriv", "--pdeathsig", "KILL", str(name), str(configuration), *(["--sentinel"] if self.sentinel else [])]
+        command = [name, configuration, *(["--sentinel"] if self.sentinel else [])]
         with (self.folder / "output.txt").open("ab") as output:
-            self.process = starter.submit(subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                          cwd=self.folder, env=self.environment).result()
+            self.process = children.start(command, stdout=output, stderr=output, cwd=self.folder, env=self.environment)
         eventually(self.answers, f"{self.folder.name} answers")
 
     def answers(self):
@@ -220,34 +215,36 @@ class Servers:
     # ---- looking ---------------------------------------------------------------------------------------
 
     def everything(self):
-        """All that is stored, as bytes to search: keys and dumped values of every database, and the files."""
+        """All that is stored, to be searched, as pairs of place and bytes: keys and values of every database, and the files."""
         for node in self.nodes:
             if node.running():
-                yield from dumped(node)
+                yield from values(node)
             for path in sorted(node.folder.rglob("*")):
                 if path.is_file() and path.name != "redis.conf":
-                    yield path.read_bytes()
+                    yield path, path.read_bytes()
 
 
-def dumped(node):
-    """Keys and values of a server. Long strings are compressed in a dump, so values are read by type."""
-    readers = {b"string": ("GET",), b"hash": ("HGETALL",), b"set": ("SMEMBERS",), b"list": ("LRANGE", 0, -1),
-               b"zset": ("ZRANGE", 0, -1), b"stream": ("XRANGE", "-", "+")}
+READERS = {b"string": ("GET",), b"hash": ("HGETALL",), b"set": ("SMEMBERS",), b"list": ("LRANGE", 0, -1),
+           b"zset": ("ZRANGE", 0, -1), b"stream": ("XRANGE", "-", "+")}  # DUMP would give long values compressed
+
+
+def values(node):
+    """Keys and values of a server."""
     with node.connect() as connection:
         cluster = connection.info("cluster").get("cluster_enabled") == "1"
         for database in [0] if cluster else range(16):
             if not cluster:
                 connection.call("SELECT", database)
             for key in connection.keys():
-                yield key
-                reader = readers.get(connection.call("TYPE", key))
-                if reader:
-                    yield repr_bytes(connection.call(reader[0], key, *reader[1:]))
+                yield "a key of Redis", key
+                reader = READERS.get(connection.call("TYPE", key))
+                if reader:  # otherwise it has expired meanwhile
+                    yield f"Redis' {key}", flattened(connection.call(reader[0], key, *reader[1:]))
 
 
-def repr_bytes(reply):
+def flattened(reply):
     if isinstance(reply, list):
-        return b"\n".join(repr_bytes(part) for part in reply)
+        return b"\n".join(flattened(part) for part in reply)
     return reply if isinstance(reply, bytes) else str(reply).encode()
 
 
