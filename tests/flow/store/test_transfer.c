@@ -42,7 +42,7 @@ static void fill_transactions(struct bench *b)
         struct store_request begin = bench_begin("alpha", i, i, i < 4 ? i : 0);
         ask_or_end(b, &begin, STORE_MINE);
     }
-    atomic_fetch_add(&b->now, 1000);
+    atomic_fetch_add(b->now, 1000);
     struct certificate_record certificate = bench_certificate("alpha", 1, 1);
     struct bytes chain[] = {certificate.der, bytes_of_text("the CA")};
     struct store_request issue = bench_advance("alpha", 1, 1, TRANSACTION_ISSUED);
@@ -60,7 +60,7 @@ static void fill_transactions(struct bench *b)
     fail.advance.error_name = "BACKEND_MISCONFIGURED";
     fail.advance.reason = "no template";
     ask_or_end(b, &fail, STORE_OK);
-    atomic_fetch_add(&b->now, 11 * MINUTE);
+    atomic_fetch_add(b->now, 11 * MINUTE);
     struct store_request again = bench_begin("alpha", 1, 5, 0);
     ask_or_end(b, &again, STORE_MINE);
 }
@@ -112,7 +112,7 @@ static void fill_obligations(struct bench *b)
         ask_or_end(b, &put, STORE_OK);
         if (i == 0)
             continue;
-        atomic_fetch_add(&b->now, 1);
+        atomic_fetch_add(b->now, 1);
         store_request_init(&claim, STORE_OBLIGATION_CLAIM);
         claim.obligation_claim.limit = 1;
         claim.obligation_claim.lease = MINUTE;
@@ -139,7 +139,7 @@ static void append(struct bench *b, const char *event)
                                        .client = "192.0.2.1",
                                        .details = "{\"a\":1}"};
     ask_or_end(b, &r, STORE_OK);
-    atomic_fetch_add(&b->now, 1);
+    atomic_fetch_add(b->now, 1);
 }
 
 static void fill(struct bench *b)
@@ -243,7 +243,7 @@ static size_t same_rows(struct bench *one, struct bench *other, enum store_kind 
 static bool move_all(struct bench *from, struct bench *to)
 {
     bench_open(to);
-    atomic_store(&to->now, atomic_load(&from->now));
+    atomic_store(to->now, atomic_load(from->now));
     for (int kind = 0; kind < STORE_KIND_COUNT; kind++)
         if (copy(from, to, (enum store_kind)kind, false) != rows_filled[kind])
             return false;
