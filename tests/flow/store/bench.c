@@ -97,6 +97,8 @@ struct store_answer *bench_ask_of(struct bench *b, struct store *s, const struct
     store_submit(s, r, keep, &answer);
     while (!answer)
         bench_turn(b);
+    if (answer->outcome == STORE_UNKNOWN)
+        printf("  operation %d: %s\n", r->operation, answer->reason);
     return answer;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,7 @@ static void redis_prepare(struct bench *b)
 
 static void redis_attach(struct bench *b)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the gateway does: to a server that was killed, a write() fails */
     const char *path = text(description(b), "clock");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     void *clock = mmap(NULL, sizeof *b->now, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -147,7 +149,8 @@ static void redis_remove(struct bench *b)
 static void note(void *context, bool is_problem, const char *event, const char *sentence)
 {
     (void)context;
-    printf("  %s%s: %s\n", is_problem ? "problem: " : "", event, sentence);
+    if (is_problem)
+        printf("  %s: %s\n", event, sentence);
 }
 
 static void describe_tls(const json_t *tls, struct redis_options *o)

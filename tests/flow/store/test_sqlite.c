@@ -143,7 +143,7 @@ TEST(the_files_are_the_owners_alone)
     CHECK_INT(bench_outcome(&b, &ping), STORE_OK);
     const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
     for (int i = 0; i < 4; i++) {
-        char path[sizeof b.place + 8];
+        char path[BENCH_PLACE_SIZE + 8];
         struct stat status;
         snprintf(path, sizeof path, "%s%s", b.place, suffixes[i]);
         CHECK_INT(stat(path, &status), 0);
