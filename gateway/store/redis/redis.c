@@ -9,12 +9,12 @@
 #include "base/clock.h"
 #include "store/redis/inside.h"
 
-#define PROBE_MS     100       /* between two looks at whether Redis has come back */
-#define CLOSE_MARGIN 500       /* ms beyond the deadline of the last command */
-#define VERSION      "1"       /* of what the keys mean; a newer program would find another */
+#define PROBE_MS     100 /* between two looks at whether Redis has come back */
+#define CLOSE_MARGIN 500 /* ms beyond the deadline of the last command */
+#define VERSION      "1" /* of what the keys mean; a newer program would find another */
 
 /* Nothing is asked of Redis before it is known whose data it has. */
-enum gate { GATE_UNKNOWN, GATE_ASKING, GATE_OPEN, GATE_SHUT };
+enum gate { GATE_UNKNOWN, GATE_OPEN, GATE_SHUT };
 
 struct opened_store {
     struct redis_store store; /* first: it begins with `struct store` */
@@ -23,7 +23,8 @@ struct opened_store {
     size_t key_check_count;
     int64_t command_deadline;
     enum gate gate;
-    bool was_ready;
+    bool asking;   /* an open gate stays open meanwhile */
+    bool answered; /* since Redis was away last */
     bool closing;
     struct event *probe;
     char problem[320]; /* why the gate is shut */
@@ -36,7 +37,7 @@ static struct opened_store *of(const struct store *s)
 
 /* ---- whose data are they? ------------------------------------------------------------------------------ */
 
-static void fact(struct opened_store *s, const char *name, const char *value, redis_done *done)
+static void ask(struct opened_store *s, const char *name, const char *value, redis_done *done)
 {
     char base[REDIS_BASE_SIZE], key[REDIS_BASE_SIZE + 32];
     struct redis_command command = {.tag = STORE_TAG, .durable = true, .done = done, .context = s};
@@ -48,6 +49,7 @@ static void fact(struct opened_store *s, const char *name, const char *value, re
     arguments_text(&command.arguments, value);
     arguments_text(&command.arguments, "NX");
     arguments_text(&command.arguments, "GET"); /* what was there before; nil when it is ours now */
+    s->asking = true;
     redis_router_send(s->store.router, &command);
 }
 
@@ -61,16 +63,19 @@ static void shut(struct opened_store *s, const char *sentence)
 static bool told(struct opened_store *s, enum redis_result result, const redisReply *reply,
                  const char *problem)
 {
-    if (result != REDIS_REPLIED)
-        s->gate = GATE_UNKNOWN; /* asked again */
-    else if (reply->type == REDIS_REPLY_ERROR) {
-        char sentence[256];
-        snprintf(sentence, sizeof sentence, "Redis refuses the gateway: %.200s", reply->str);
-        shut(s, sentence);
+    s->asking = false;
+    if (result != REDIS_REPLIED) { /* asked again */
+        if (s->gate == GATE_UNKNOWN)
+            snprintf(s->problem, sizeof s->problem, "%s", problem);
+        return false;
     }
-    if (s->gate == GATE_UNKNOWN)
-        snprintf(s->problem, sizeof s->problem, "%s", problem);
-    return s->gate == GATE_ASKING;
+    s->answered = true;
+    if (reply->type != REDIS_REPLY_ERROR)
+        return true;
+    char sentence[256];
+    snprintf(sentence, sizeof sentence, "Redis refuses the gateway: %.200s", reply->str);
+    shut(s, sentence);
+    return false;
 }
 
 static void key_told(void *context, enum redis_result result, const redisReply *reply, const char *problem)
@@ -99,7 +104,7 @@ static void version_told(void *context, enum redis_result result, const redisRep
              "the data in Redis were made by another version of this program; run that one, or use another "
              "store.prefix");
     else
-        fact(s, "key_check", s->key_check_count ? s->key_checks[0] : "", key_told);
+        ask(s, "key_check", s->key_check_count ? s->key_checks[0] : "", key_told);
 }
 
 /* Asked again whenever Redis has been away: it may have come back empty, or be another one. */
@@ -109,12 +114,10 @@ static void on_probe(evutil_socket_t fd, short what, void *data)
     (void)what;
     struct opened_store *s = data;
     bool ready = redis_router_ready(s->store.router, NULL, 0);
-    bool back = ready && !s->was_ready;
-    s->was_ready = ready;
-    if (s->gate == GATE_ASKING || !(ready && (back || s->gate == GATE_UNKNOWN)))
-        return;
-    s->gate = GATE_ASKING;
-    fact(s, "version", VERSION, version_told);
+    if (!ready)
+        s->answered = false;
+    else if (!s->asking && !s->answered)
+        ask(s, "version", VERSION, version_told);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------ */
@@ -165,7 +168,7 @@ static bool ready(const struct store *base, char *problem, size_t size)
     const struct opened_store *s = of(base);
     if (!redis_router_ready(s->store.router, problem, size))
         return false;
-    if (s->gate == GATE_OPEN || s->gate == GATE_ASKING)
+    if (s->gate == GATE_OPEN)
         return true;
     if (problem && size)
         snprintf(problem, size, "%s", *s->problem ? s->problem : "Redis has not been reached yet");
