@@ -42,6 +42,9 @@ class Clock:
         """0 is the real time."""
         self.map[:] = struct.pack("=q", milliseconds)
 
+    def shown(self):
+        return struct.unpack("=q", self.map[:])[0]
+
 
 class Node:
     """One server process: its folder, its port, its settings."""

@@ -290,6 +290,14 @@ class Cluster(Servers):
         state = dict(line.split(":") for line in node.call("CLUSTER", "INFO").decode().split())
         return state["cluster_state"] == "ok" and state["cluster_known_nodes"] == "3"
 
+    def restart(self):
+        """A node that comes back keeps away from clients for some seconds, by the wall clock: one that stands has to be moved."""
+        super().restart()
+        while not all(self.complete(node) for node in self.nodes):
+            if self.clock and self.clock.shown():
+                self.clock.step(self.clock.shown() + 100)
+            time.sleep(0.02)
+
     def owner(self, slot):
         for low, high, node, *_ in self.nodes[0].call("CLUSTER", "SLOTS"):
             if low <= slot <= high:

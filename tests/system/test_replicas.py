@@ -5,7 +5,6 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import identities
 import pytest
 import redis_servers
 import scepmsg
@@ -129,20 +128,10 @@ def test_a_newcomer_serves_what_the_first_began(fleets):
     assert done.ask() and len(done.serials) == 1, "a retransmission brought another certificate"
     waiting.insist()
     assert len(waiting.serials) == 1
-    second.enrol(challenge=open_challenge)
+    assert len(Device(second, open_challenge).insist().serials) == 1
     reused = second.reply(second.request(challenge=done.challenge))
     assert (reused.status, reused.fail_info) == (scepmsg.FAILURE, scepmsg.BAD_REQUEST)
     assert {int(serial, 16) for serial in second.certificates()} > done.serials | waiting.serials
-
-
-def test_a_renewal_at_another_replica(fleets):
-    fleet = fleets(count=2).start()
-    one, other = fleet.gateways
-    request, _, certificate = one.enrol()
-    holder = identities.Identity(private=request.identity.key, certificate=certificate)
-    fresh = identities.fresh_key()
-    renewal = scepmsg.Request(holder, [other.ra()], identities.csr(fresh), message_type="17")
-    assert other.reply(renewal).status == scepmsg.SUCCESS
 
 
 def test_one_transaction_at_all_replicas_at_once(fleets):
