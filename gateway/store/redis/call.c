@@ -42,6 +42,14 @@ char *redis_arena_text(struct redis_call *c, const char *text)
     return copy;
 }
 
+struct bytes redis_arena_bytes(struct redis_call *c, struct bytes bytes)
+{
+    struct bytes copy = arena_bytes(c->answer->arena, bytes.data, bytes.len);
+    if (!copy.data)
+        out_of_memory();
+    return copy;
+}
+
 void redis_operations_init(struct redis_store *s)
 {
     random_id(s->owner);
@@ -102,7 +110,8 @@ static void note_failure(const struct step *s, enum redis_result result, const s
         snprintf(sentence, sizeof sentence, "Redis refused %s: %.220s", s->name, reply->str);
     else
         snprintf(sentence, sizeof sentence, "%s", problem);
-    redis_call_fail(c, doubtful && c->operation->writes ? STORE_UNKNOWN : STORE_UNAVAILABLE, sentence);
+    bool changes = c->operation->writes || c->operation->unpromised;
+    redis_call_fail(c, doubtful && changes ? STORE_UNKNOWN : STORE_UNAVAILABLE, sentence);
 }
 
 static void note_place(struct redis_store *s, const struct redisReply *reply)

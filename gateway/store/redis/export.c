@@ -58,9 +58,8 @@ static void keep_places(struct redis_visit *v, const struct redisReply *reply)
     struct export *x = c->work;
     struct redis_place place = {0};
     for (size_t index = 0; x->count < x->limit && redis_next_place(c, reply, &index, &place);) {
-        if (!v->kept)
-            v->kept = redis_arena_text(c, v->alias);
-        place.alias = x->last_alias = v->kept;
+        redis_keep_place(v, &place);
+        x->last_alias = place.alias;
         x->next_place = place.place + 1;
         x->page[x->count++] = place;
     }
@@ -111,6 +110,7 @@ static void ask(struct redis_visit *v)
     redis_arguments(c, &a, false);
     argument_text(&a, "of", x->kind->letter);
     argument_number(&a, "from", v->numbers[FROM]);
+    argument_number(&a, "to", PLACE_NEWEST);
     argument_number(&a, "limit", (int64_t)(x->limit - x->count));
     argument_text(&a, "forward", "1");
     argument_text(&a, "sealed", x->sealed ? "1" : "");

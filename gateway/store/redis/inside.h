@@ -69,6 +69,7 @@ void redis_call_fail(struct redis_call *c, enum store_outcome outcome, const cha
 void *redis_allocate(size_t count, size_t size); /* zeroed; aborts with a sentence instead of NULL */
 char *redis_copy_text(const char *text);
 char *redis_arena_text(struct redis_call *c, const char *text);
+struct bytes redis_arena_bytes(struct redis_call *c, struct bytes bytes);
 
 /* ---- steps --------------------------------------------------------------------------------------------- */
 
@@ -168,9 +169,11 @@ void redis_list_start(struct redis_call *c, const struct redis_list_order *order
  * Places and their aliases are borrowed until then. */
 void redis_rows_read(struct redis_call *c, const struct record_kind *kind, const struct redis_place *places,
                      size_t count, void (*ended)(struct redis_call *c));
-/* The places in a reply of page.lua or audit_page.lua, one at a time; false at the end. */
+/* The places in a reply of page.lua or audit_page.lua, one at a time; false at the end. The id is borrowed. */
 bool redis_next_place(struct redis_call *c, const struct redisReply *reply, size_t *index,
                       struct redis_place *out);
+/* Gives it the visited alias, and an id that lives as long as the answer. */
+void redis_keep_place(struct redis_visit *v, struct redis_place *place);
 
 /* ---- operations ---------------------------------------------------------------------------------------- */
 

@@ -43,11 +43,14 @@ static bool before(const struct list *l, const struct redis_place *a, const stru
     return a->print < b->print;
 }
 
-/* Keeps it when it is among the best. False when it is not, and so none that comes after it. */
-static bool insert(struct list *l, const struct redis_place *place)
+/* Among the best so far? */
+static bool hopeful(const struct list *l, const struct redis_place *place)
 {
-    if (l->count == l->limit && !before(l, place, &l->page[l->count - 1]))
-        return false;
+    return l->count < l->limit || before(l, place, &l->page[l->count - 1]);
+}
+
+static void insert(struct list *l, const struct redis_place *place)
+{
     size_t low = 0, high = l->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -60,14 +63,13 @@ static bool insert(struct list *l, const struct redis_place *place)
         l->count++;
     memmove(&l->page[low + 1], &l->page[low], (l->count - 1 - low) * sizeof *l->page);
     l->page[low] = *place;
-    return true;
 }
 
 bool redis_next_place(struct redis_call *c, const struct redisReply *reply, size_t *index,
                       struct redis_place *out)
 {
     struct redisReply *const *elements;
-    struct bytes text, id;
+    struct bytes text;
     char number[REPLY_NUMBER_SIZE];
     size_t count = reply_count(reply, "places", &elements);
     if (*index + 1 >= count)
@@ -77,12 +79,18 @@ bool redis_next_place(struct redis_call *c, const struct redisReply *reply, size
         redis_call_fail(c, STORE_UNAVAILABLE, "Redis answered with a place that is none");
         return false;
     }
-    id = bytes_of(elements[*index + 1]->str, elements[*index + 1]->len);
+    out->id = bytes_of(elements[*index + 1]->str, elements[*index + 1]->len);
     *index += 2;
-    out->id = arena_bytes(c->answer->arena, id.data, id.len);
-    if (!out->id.data)
-        redis_call_fail(c, STORE_UNAVAILABLE, "out of memory");
-    return out->id.data != NULL;
+    return true;
+}
+
+void redis_keep_place(struct redis_visit *v, struct redis_place *place)
+{
+    struct redis_call *c = v->walk->call;
+    if (!v->kept)
+        v->kept = redis_arena_text(c, v->alias);
+    place->alias = v->kept;
+    place->id = redis_arena_bytes(c, place->id);
 }
 
 /* ---- the cursor ------------------------------------------------------------------------------------------ */
@@ -116,6 +124,14 @@ static int64_t first_place(const struct list *l, uint64_t print)
     return l->order.forward ? l->after_place + 1 : l->after_place - 1;
 }
 
+/* What is behind that can not get onto the page any more. */
+static int64_t last_place(const struct list *l)
+{
+    if (l->count == l->limit)
+        return l->page[l->count - 1].place;
+    return l->order.forward ? PLACE_NEWEST : 0;
+}
+
 /* ---- one alias ------------------------------------------------------------------------------------------- */
 
 static void keep_places(struct redis_visit *v, const struct redisReply *reply, uint64_t print)
@@ -124,19 +140,11 @@ static void keep_places(struct redis_visit *v, const struct redisReply *reply, u
     struct list *l = c->work;
     struct redis_place place = {.print = print};
     for (size_t index = 0; redis_next_place(c, reply, &index, &place);) {
-        if (!v->kept)
-            v->kept = redis_arena_text(c, v->alias);
-        place.alias = v->kept;
-        if (!insert(l, &place))
+        if (!hopeful(l, &place)) /* nor is any that comes after it */
             return;
+        redis_keep_place(v, &place);
+        insert(l, &place);
     }
-}
-
-/* Can what stands there still get onto the page? */
-static bool hopeful(const struct list *l, int64_t place, uint64_t print)
-{
-    const struct redis_place there = {.place = place, .print = print};
-    return l->count < l->limit || before(l, &there, &l->page[l->count - 1]);
 }
 
 static void asked(struct redis_call *c, void *context, const struct redisReply *reply)
@@ -151,7 +159,7 @@ static void asked(struct redis_call *c, void *context, const struct redisReply *
         cut = reply_number(reply, "cut", -1);
     }
     v->numbers[FROM] = cut;
-    if (cut >= 0 && !c->failed && hopeful(l, cut, print))
+    if (cut >= 0 && !c->failed && hopeful(l, &(struct redis_place){.place = cut, .print = print}))
         ask(v);
     else
         redis_visit_end(v);
@@ -184,6 +192,7 @@ static void ask(struct redis_visit *v)
     redis_arguments(c, &a, false);
     argument_text(&a, "of", l->order.kind->letter);
     argument_number(&a, "from", v->numbers[FROM]);
+    argument_number(&a, "to", last_place(l));
     argument_number(&a, "limit", (int64_t)l->limit);
     argument_text(&a, "forward", l->order.forward ? "1" : "");
     put_state(l, &a);

@@ -13,9 +13,9 @@ local filtered = args.alias or args.tenant or text
 local count = filtered and SCAN or math.min(limit, SCAN)
 local found
 if args.forward then
-    found = redis.call("XRANGE", base .. "audit", args.from .. "-0", "+", "COUNT", count)
+    found = redis.call("XRANGE", base .. "audit", args.from .. "-0", args.to, "COUNT", count)
 else
-    found = redis.call("XREVRANGE", base .. "audit", args.from, "-", "COUNT", count)
+    found = redis.call("XREVRANGE", base .. "audit", args.from, args.to .. "-0", "COUNT", count)
 end
 local places = {}
 local last

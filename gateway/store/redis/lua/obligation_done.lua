@@ -17,6 +17,6 @@ else
     obligation_keep(id, r)
     redis.call("ZREM", base .. (again_after > 0 and "given_up" or "due"), id)
     redis.call("ZADD", base .. (again_after > 0 and "due" or "given_up"), r.wanted, id)
+    tell_due()
 end
-tell_due()
 return done("ok")

@@ -1,5 +1,5 @@
--- page.lua: places and ids of records of one alias that match. of = letter of the kind; from = the first place to look
--- at, inclusive; limit; forward: from the oldest on, otherwise from the newest; state, text: filters; sealed: only those
+-- page.lua: places and ids of records of one alias that match. of = letter of the kind; from, to = the first and the last
+-- place to look at, inclusive; limit; forward: from the oldest on, otherwise from the newest; state, text: filters; sealed: only those
 -- that have a sealed value. At most SCAN records are looked at: `cut` then says where to go on.
 local SCAN = 500
 local kind, text = args.of, args.text and args.text:lower()
@@ -39,13 +39,10 @@ local function matches(id)
     return not text or holds_text(id)
 end
 
-local command, to = "ZREVRANGEBYSCORE", "-inf"
-if args.forward then
-    command, to = "ZRANGEBYSCORE", "+inf"
-end
+local command = args.forward and "ZRANGEBYSCORE" or "ZREVRANGEBYSCORE"
 local limit = number(args.limit)
 local filtered = args.state or text or args.sealed
-local found = redis.call(command, base .. kind .. ".order", args.from, to, "WITHSCORES", "LIMIT", 0,
+local found = redis.call(command, base .. kind .. ".order", args.from, args.to, "WITHSCORES", "LIMIT", 0,
                          filtered and SCAN or math.min(limit, SCAN))
 local places = {}
 local last

@@ -207,11 +207,13 @@ end
 
 -- ---- obligations: "due" has all that come, "rows" what is more than the time -----------------------------
 
+-- Gives the time that it is due.
 local function obligation_put(kind, reference, delay)
-    local id = kind .. "/" .. (reference or "")
-    redis.call("ZADD", base .. "due", now + number(delay), id)
+    local id, due = kind .. "/" .. (reference or ""), now + number(delay)
+    redis.call("ZADD", base .. "due", due, id)
     redis.call("HDEL", base .. "rows", id)
     redis.call("ZREM", base .. "given_up", id)
+    return due
 end
 
 local function obligation_clear(kind, reference)
@@ -237,11 +239,13 @@ local function obligation_show(id, r, given_up)
              "given_up", given_up and "1" or "0" }
 end
 
--- When the alias' next one is due: for the index that spans aliases.
-local function tell_due()
+-- When the alias' next one is due: for the index that spans aliases. It has that already when what was written (due at
+-- `fresh`) is not the first.
+local function tell_due(fresh)
     local first = redis.call("ZRANGE", base .. "due", 0, 0, "WITHSCORES")
-    if first[2] then
-        tell("due", number(first[2]))
+    local due = first[2] and number(first[2])
+    if due and (not fresh or fresh <= due) then
+        tell("due", due)
     end
 end
 
@@ -294,14 +298,15 @@ local function done(outcome, claim, reference)
             audit_write(args["e" .. i], now)
         end
     end
+    local fresh
     for i = 1, 4 do
         local o = args["b" .. i]
         if o then
-            obligation_put(o.kind, o.reference, o.delay)
+            fresh = math.min(fresh or math.huge, obligation_put(o.kind, o.reference, o.delay))
         end
     end
-    if args.b1 then
-        tell_due()
+    if fresh then
+        tell_due(fresh)
     end
     if claim then
         tell("claim", claim)
