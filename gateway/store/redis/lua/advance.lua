@@ -10,7 +10,7 @@ if not old then
     return finish("not_found")
 end
 local function refuse(outcome)
-    tell("transactions", { row(id, old) })
+    show_fields("t", id, old)
     return finish(outcome)
 end
 if not unfinished(old) then
@@ -59,5 +59,5 @@ if presence == ABSENT then
     certificate_add(args.x)
 end
 update("t", id, old, new)
-show("t", id)
+show_fields("t", id, new)
 return done("ok", number(new.claim), id)

@@ -12,7 +12,7 @@ local old = old_id and load("t", old_id)
 -- ---- what is there already
 
 local function answer_with_old(outcome)
-    tell("transactions", { row(old_id, old) })
+    show_fields("t", old_id, old)
     return finish(outcome)
 end
 
@@ -32,7 +32,7 @@ if old then
         update("t", old_id, old, new)
         remember("mine", new.claim, old_id)
         tell("claim", new.claim)
-        tell("transactions", { row(old_id, new) })
+        show_fields("t", old_id, new)
         return finish("mine")
     elseif not args.supersede then
         return answer_with_old("conflict")
@@ -49,7 +49,7 @@ if r.challenge then
     end
     if not challenge or left <= 0 or number(challenge.state) == REVOKED or now >= number(challenge.expires) then
         if challenge then
-            tell("challenges", { row(r.challenge, challenge) })
+            show_fields("c", r.challenge, challenge)
         end
         return finish("taken")
     end
@@ -82,5 +82,5 @@ r.state, r.claim, r.lease, r.created, r.updated = 1, 1, now + number(args.lease)
 create("t", id, r)
 redis.call("SET", base .. "k:" .. r.key, id)
 redis.call("ZADD", base .. "t.order", next_place(newest_place("t.order")), id)
-show("t", id)
+show_fields("t", id, r)
 return done("mine", 1, id)

@@ -10,11 +10,11 @@ if not old then
     return finish("not_found")
 end
 if number(old.revoked) ~= 0 then
-    show("x", id)
+    show_fields("x", id, old)
     return finish("ok")
 end
 local new = copy(old)
 new.revoked, new.reason = now, number(args.reason)
 update("x", id, old, new)
-show("x", id)
+show_fields("x", id, new)
 return done("ok", nil, id)

@@ -9,11 +9,11 @@ if not old then
     return finish("not_found")
 end
 if number(old.state) == REVOKED then
-    show("c", id)
+    show_fields("c", id, old)
     return finish("ok")
 end
 local new = copy(old)
 new.state = REVOKED
 update("c", id, old, new)
-show("c", id)
+show_fields("c", id, new)
 return done("ok", nil, id)

@@ -18,7 +18,7 @@ else
     transaction_lease(new, args.lease)
     update("t", id, old, new)
 end
-tell("transactions", { row(id, new) })
+show_fields("t", id, new)
 if outcome ~= "mine" then
     return finish(outcome)
 end

@@ -189,18 +189,22 @@ local function row(id, fields)
     local flat = { "id", id }
     for name, value in pairs(fields) do
         flat[#flat + 1] = name
-        flat[#flat + 1] = type(value) == "number" and whole(value) or value
+        flat[#flat + 1] = value
     end
     return flat
 end
 
 local rows_of = { c = "challenges", t = "transactions", x = "certificates", r = "ras" }
 
+local function show_fields(kind, id, fields)
+    tell(rows_of[kind], { row(id, stored(fields)) })
+end
+
 -- The present record in the reply; false when there is none.
 local function show(kind, id)
     local fields = load(kind, id)
     if fields then
-        tell(rows_of[kind], { row(id, fields) })
+        show_fields(kind, id, fields)
     end
     return fields ~= nil
 end
