@@ -88,7 +88,10 @@ static const struct redis_operation operations[STORE_OPERATION_COUNT] = {
                       .arguments = redis_import_arguments,
                       .writes = true},
     [STORE_REINDEX] = {.start = redis_reindex, .writes = true},
-    [STORE_KEY_CHECK] = {.script = "key_check", .tag = STORE_TAG, .arguments = redis_key_check, .writes = true},
+    [STORE_KEY_CHECK] = {.script = "key_check",
+                         .tag = STORE_TAG,
+                         .arguments = redis_key_check,
+                         .writes = true},
 };
 
 const struct redis_operation *redis_operation(enum store_operation o)
