@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 
 #include "admin/admin.h"
-#include "admin/ask.h"
+#include "store/ask.h"
 #include "admin/routes.h"
 #include "audit/audit.h"
 

@@ -432,6 +432,13 @@ enum error_code keys_unseal(const struct keys *k, enum seal_kind kind, const cha
     return ERR_OK;
 }
 
+size_t keys_sealed_under(const struct keys *k, struct bytes sealed)
+{
+    size_t id_len = sealed.len > 1 ? sealed.data[1] : 0;
+    const struct ring_key *key = sealed.len >= 2 + id_len ? key_of(k, sealed.data + 2, id_len) : NULL;
+    return key ? (size_t)(key - k->ring) : k->count;
+}
+
 /* ---- challenges ---------------------------------------------------------------------------------------- */
 
 enum error_code keys_challenge_hash(const struct keys *k, size_t index, const char *alias,

@@ -39,6 +39,8 @@ enum error_code keys_seal(const struct keys *k, enum seal_kind kind, const char 
 /* ERR_KEY_UNUSABLE when the key is not in the ring or the value was moved or altered. */
 enum error_code keys_unseal(const struct keys *k, enum seal_kind kind, const char *alias, const char *record,
                             struct bytes sealed, struct secret *out, struct error *e);
+/* Under which key it is sealed: an index of the ring; its size when the key is not in it. */
+size_t keys_sealed_under(const struct keys *k, struct bytes sealed);
 /* HMAC-SHA-256 of a challenge under the look-up key derived from ring key `index`, bound to the alias. */
 enum error_code keys_challenge_hash(const struct keys *k, size_t index, const char *alias,
                                     struct bytes challenge, uint8_t out[CHALLENGE_HASH_SIZE]);

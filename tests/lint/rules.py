@@ -13,7 +13,7 @@ BASE = {"base"}
 LEAVES = BASE | {"worker", "scep", "settings"}
 KEEPING = LEAVES | {"metrics", "store"}
 DECIDING = KEEPING | {"audit", "policy", "alias"}
-DOING = DECIDING | {"challenge", "transaction", "issuing", "http"}
+DOING = DECIDING | {"storage", "challenge", "transaction", "issuing", "http"}
 ALLOWED = {
     "base": set(),
     "worker": BASE,
@@ -23,6 +23,7 @@ ALLOWED = {
     "store": BASE | {"worker"},
     "audit": BASE | {"store"},
     "policy": BASE | {"scep", "settings"},
+    "storage": BASE | {"settings", "store", "audit"},
     "alias": KEEPING | {"policy"},
     "challenge": KEEPING | {"audit", "policy", "alias"},
     "transaction": KEEPING | {"audit"},

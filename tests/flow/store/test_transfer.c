@@ -1,160 +1,12 @@
 /* test_transfer.c: what moves a store: export, import, re-sealing, another master key; against any store. */
 #include "flow/store/bench.h"
+#include "flow/store/filled.h"
 #include "store/canonical.h"
 #include "support/runner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void ask_or_end(struct bench *b, struct store_request *r, enum store_outcome wanted)
-{
-    enum store_outcome have = bench_outcome(b, r);
-    if (have == wanted)
-        return;
-    fprintf(stderr, "operation %d answered %s\n", r->operation, store_outcome_name(have));
-    exit(2);
-}
-
-/* ---- a store with something of everything -------------------------------------------------------------- */
-
-static void fill_challenges(struct bench *b)
-{
-    for (int i = 1; i <= 4; i++) {
-        struct store_request create = bench_challenge("alpha", i, i);
-        create.challenge_create.bind_cn = "device";
-        create.challenge_create.labels = "{\"rack\":\"7\"}";
-        create.challenge_create.created_by = "uid:0";
-        ask_or_end(b, &create, STORE_OK);
-    }
-    struct store_request other = bench_challenge("beta", 1, 1), revoke;
-    ask_or_end(b, &other, STORE_OK);
-    store_request_init(&revoke, STORE_CHALLENGE_REVOKE);
-    revoke.challenge_revoke.alias = "alpha";
-    revoke.challenge_revoke.challenge_id = bench_id("challenge", 4);
-    ask_or_end(b, &revoke, STORE_OK);
-}
-
-/* Device 1 has its certificate, 2 waits for the backend, 3 is being submitted, 4 failed, and 1 came again. */
-static void fill_transactions(struct bench *b)
-{
-    for (int i = 1; i <= 4; i++) {
-        struct store_request begin = bench_begin("alpha", i, i, i < 4 ? i : 0);
-        ask_or_end(b, &begin, STORE_MINE);
-    }
-    atomic_fetch_add(b->now, 1000);
-    struct certificate_record certificate = bench_certificate("alpha", 1, 1);
-    struct bytes chain[] = {certificate.der, bytes_of_text("the CA")};
-    struct store_request issue = bench_advance("alpha", 1, 1, TRANSACTION_ISSUED);
-    issue.advance.certificate = &certificate;
-    issue.advance.chain = chain;
-    issue.advance.chain_count = 2;
-    issue.advance.erase_csr = true;
-    ask_or_end(b, &issue, STORE_OK);
-    struct store_request pend = bench_advance("alpha", 2, 1, TRANSACTION_PENDING);
-    pend.advance.cookie = bytes_of("\0cookie", 7);
-    pend.advance.poll_delay = MINUTE;
-    pend.advance.expires_in = DAY;
-    ask_or_end(b, &pend, STORE_OK);
-    struct store_request fail = bench_advance("alpha", 4, 1, TRANSACTION_FAILED);
-    fail.advance.error_name = "BACKEND_MISCONFIGURED";
-    fail.advance.reason = "no template";
-    ask_or_end(b, &fail, STORE_OK);
-    atomic_fetch_add(b->now, 11 * MINUTE);
-    struct store_request again = bench_begin("alpha", 1, 5, 0);
-    ask_or_end(b, &again, STORE_MINE);
-}
-
-static void fill_ra(struct bench *b)
-{
-    struct store_request take, put;
-    store_request_init(&take, STORE_LEASE_TAKE);
-    take.lease.alias = "alpha";
-    take.lease.name = "ra";
-    take.lease.duration = MINUTE;
-    struct store_answer *a = bench_ask(b, &take);
-    struct certificate_record certificate = bench_certificate("alpha", 2, 0);
-    certificate.transaction = "";
-    for (int generation = 1; generation <= 2; generation++) {
-        store_request_init(&put, STORE_RA_PUT);
-        put.ra_put.record = (struct ra_record){.alias = "alpha",
-                                               .generation = generation,
-                                               .sealed_key = bytes_of_text("sealed key"),
-                                               .cookie = bytes_of_text("later"),
-                                               .not_before = BENCH_START,
-                                               .not_after = BENCH_START + DAY};
-        put.ra_put.record.chain[0] = certificate.der;
-        put.ra_put.record.chain_count = generation == 1;
-        put.ra_put.certificate = generation == 1 ? &certificate : NULL;
-        put.ra_put.lease_name = "ra";
-        put.ra_put.lease_claim = a->claim;
-        ask_or_end(b, &put, STORE_OK);
-    }
-    store_answer_free(a);
-    struct store_request revoke;
-    store_request_init(&revoke, STORE_CERTIFICATE_REVOKE);
-    revoke.certificate_revoke.alias = "alpha";
-    revoke.certificate_revoke.issuer_sha256 = "aa11";
-    revoke.certificate_revoke.serial = certificate.serial;
-    revoke.certificate_revoke.reason = 4;
-    ask_or_end(b, &revoke, STORE_OK);
-}
-
-/* One waits, one is being worked on, one was given up. */
-static void fill_obligations(struct bench *b)
-{
-    static const int64_t delays[] = {DAY, 1, 0};
-    struct store_request claim, done;
-    for (int i = 2; i >= 0; i--) {
-        struct store_request put;
-        store_request_init(&put, STORE_OBLIGATION_PUT);
-        put.obligation_put = (struct obligation_new){"alpha", "ra.renew", bench_id("need", i), delays[i]};
-        ask_or_end(b, &put, STORE_OK);
-        if (i == 0)
-            continue;
-        atomic_fetch_add(b->now, 1);
-        store_request_init(&claim, STORE_OBLIGATION_CLAIM);
-        claim.obligation_claim.limit = 1;
-        claim.obligation_claim.lease = MINUTE;
-        struct store_answer *a = bench_ask(b, &claim);
-        store_request_init(&done, STORE_OBLIGATION_DONE);
-        done.obligation_done.id = a->obligation_count ? a->obligations[0].id : "";
-        done.obligation_done.claim = a->claim;
-        done.obligation_done.again_after = -1;
-        if (i == 2)
-            ask_or_end(b, &done, STORE_OK);
-        store_answer_free(a);
-    }
-}
-
-static void append(struct bench *b, const char *event)
-{
-    struct store_request r;
-    store_request_init(&r, STORE_AUDIT_APPEND);
-    r.event_count = 1;
-    r.events[0] = (struct audit_event){.event = event,
-                                       .alias = "alpha",
-                                       .tenant = "one",
-                                       .transaction = bench_id("record", 1),
-                                       .client = "192.0.2.1",
-                                       .details = "{\"a\":1}"};
-    ask_or_end(b, &r, STORE_OK);
-    atomic_fetch_add(b->now, 1);
-}
-
-static void fill(struct bench *b)
-{
-    bench_open(b);
-    fill_challenges(b);
-    fill_transactions(b);
-    fill_ra(b);
-    fill_obligations(b);
-    append(b, "request.accepted");
-    append(b, "certificate.issued");
-    append(b, "certificate.issued");
-}
-
-static const size_t rows_filled[STORE_KIND_COUNT] = {5, 5, 2, 2, 3, 3};
 
 /* ---- pages --------------------------------------------------------------------------------------------- */
 
@@ -246,7 +98,7 @@ static bool move_all(struct bench *from, struct bench *to)
     bench_open(to);
     atomic_store(to->now, now);
     for (int kind = 0; kind < STORE_KIND_COUNT; kind++)
-        if (copy(from, to, (enum store_kind)kind, false) != rows_filled[kind])
+        if (copy(from, to, (enum store_kind)kind, false) != filled_rows[kind])
             return false;
     return true;
 }
@@ -263,11 +115,11 @@ static struct store_request operation(enum store_operation o)
 TEST(what_is_imported_is_exactly_what_was_exported)
 {
     struct bench from, to, back;
-    fill(&from);
+    filled_open(&from);
     CHECK(move_all(&from, &to));
     CHECK(move_all(&to, &back));
     for (int kind = 0; kind < STORE_KIND_COUNT; kind++)
-        CHECK_INT(same_rows(&from, &back, (enum store_kind)kind), rows_filled[kind]);
+        CHECK_INT(same_rows(&from, &back, (enum store_kind)kind), filled_rows[kind]);
     struct store_request verify = operation(STORE_AUDIT_VERIFY);
     CHECK_INT(bench_outcome(&to, &verify), STORE_OK);
     bench_close(&back);
@@ -278,11 +130,11 @@ TEST(what_is_imported_is_exactly_what_was_exported)
 TEST(an_import_of_what_is_there_changes_nothing)
 {
     struct bench from, to;
-    fill(&from);
+    filled_open(&from);
     CHECK(move_all(&from, &to));
     for (int kind = 0; kind < STORE_KIND_AUDIT; kind++) {
-        CHECK_INT(copy(&from, &to, (enum store_kind)kind, true), rows_filled[kind]);
-        CHECK_INT(same_rows(&from, &to, (enum store_kind)kind), rows_filled[kind]);
+        CHECK_INT(copy(&from, &to, (enum store_kind)kind, true), filled_rows[kind]);
+        CHECK_INT(same_rows(&from, &to, (enum store_kind)kind), filled_rows[kind]);
     }
     struct store_answer *a = page(&from, STORE_KIND_AUDIT, NULL, 1);
     struct store_request event = import_of(a, STORE_KIND_AUDIT, 0);
@@ -290,7 +142,7 @@ TEST(an_import_of_what_is_there_changes_nothing)
     CHECK_INT(bench_outcome(&to, &event), STORE_OK); /* a repeat, by its operation id */
     store_answer_free(a);
     a = page(&to, STORE_KIND_AUDIT, NULL, 1000);
-    CHECK_INT(a->event_count, rows_filled[STORE_KIND_AUDIT] + 1);
+    CHECK_INT(a->event_count, filled_rows[STORE_KIND_AUDIT] + 1);
     store_answer_free(a);
     bench_close(&to);
     bench_close(&from);
@@ -299,7 +151,7 @@ TEST(an_import_of_what_is_there_changes_nothing)
 TEST(an_import_never_replaces_another_record)
 {
     struct bench from, to;
-    fill(&from);
+    filled_open(&from);
     CHECK(move_all(&from, &to));
     struct store_answer *a = page(&from, STORE_KIND_CHALLENGE, NULL, 1);
     struct challenge_record challenge = a->challenges[0];
@@ -331,7 +183,7 @@ TEST(an_import_never_replaces_another_record)
     CHECK_INT(bench_outcome(&to, &r), STORE_CONFLICT);
     store_answer_free(a);
     for (int kind = 0; kind < STORE_KIND_COUNT; kind++)
-        CHECK_INT(same_rows(&from, &to, (enum store_kind)kind), rows_filled[kind]);
+        CHECK_INT(same_rows(&from, &to, (enum store_kind)kind), filled_rows[kind]);
     bench_close(&to);
     bench_close(&from);
 }
@@ -339,7 +191,7 @@ TEST(an_import_never_replaces_another_record)
 TEST(what_was_imported_goes_on_where_it_was)
 {
     struct bench from, to;
-    fill(&from);
+    filled_open(&from);
     CHECK(move_all(&from, &to));
     CHECK_INT(bench_uses_left(&to, "alpha", 1), 0);
     CHECK_INT(bench_uses_left(&to, "alpha", 3), 2);
@@ -387,7 +239,7 @@ TEST(what_was_imported_goes_on_where_it_was)
     CHECK_TEXT(a->obligations[0].reference, bench_id("need", 1));
     CHECK_INT(a->obligations[0].attempts, 2);
     store_answer_free(a);
-    append(&to, "request.accepted");
+    filled_append(&to, "request.accepted");
     struct store_request verify = operation(STORE_AUDIT_VERIFY);
     CHECK_INT(bench_outcome(&to, &verify), STORE_OK);
     bench_close(&to);
@@ -419,7 +271,7 @@ static struct store_request reseal(enum seal_kind kind, const char *record, cons
 TEST(sealed_values_are_listed_in_pages)
 {
     struct bench b;
-    fill(&b);
+    filled_open(&b);
     int csrs = 0, keys = 0;
     char after[256] = "";
     do {
@@ -445,7 +297,7 @@ TEST(sealed_values_are_listed_in_pages)
 TEST(a_sealed_value_is_replaced_only_when_it_is_the_expected_one)
 {
     struct bench b;
-    fill(&b);
+    filled_open(&b);
     const char *record = bench_id("record", 2);
     struct store_request r = reseal(SEAL_CSR, record, "another", "fresh");
     CHECK_INT(bench_outcome(&b, &r), STORE_STALE);
@@ -507,12 +359,12 @@ TEST(a_store_belongs_to_the_key_that_it_was_moved_to)
 TEST(an_index_can_be_rebuilt_while_nothing_is_lost)
 {
     struct bench from, to;
-    fill(&from);
+    filled_open(&from);
     CHECK(move_all(&from, &to));
     struct store_request reindex = operation(STORE_REINDEX);
     CHECK_INT(bench_outcome(&to, &reindex), STORE_OK);
     for (int kind = 0; kind < STORE_KIND_COUNT; kind++)
-        CHECK_INT(same_rows(&from, &to, (enum store_kind)kind), rows_filled[kind]);
+        CHECK_INT(same_rows(&from, &to, (enum store_kind)kind), filled_rows[kind]);
     bench_close(&to);
     bench_close(&from);
 }

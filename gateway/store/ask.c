@@ -1,5 +1,5 @@
 /* ask.c: see ask.h. */
-#include "admin/ask.h"
+#include "store/ask.h"
 
 #include <event2/event.h>
 

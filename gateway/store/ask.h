@@ -1,5 +1,4 @@
-/* ask.h: one store operation, repeated with the same operation id while its outcome is unknown.
- * Room-internal, loop thread. */
+/* ask.h: one store operation, repeated with the same operation id while its outcome is unknown. Loop thread. */
 #pragma once
 
 #include "store/store.h"
