@@ -55,10 +55,13 @@ void admin_handle_public(void *admin, struct http_exchange *x)
 
 bool admin_idle(const struct admin *a)
 {
-    return a->calls == 0;
+    return a->calls == 0 && !a->reindex.running && !(a->rekey && rekey_report(a->rekey)->running);
 }
 
 void admin_free(struct admin *a)
 {
+    if (!a)
+        return;
+    rekey_free(a->rekey);
     free(a);
 }

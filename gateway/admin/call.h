@@ -7,17 +7,27 @@
 #include <sys/queue.h>
 
 #include "admin/admin.h"
-#include "store/ask.h"
 #include "admin/routes.h"
 #include "audit/audit.h"
+#include "storage/rekey.h"
+#include "store/ask.h"
 
 #define ADMIN_PARAMETERS_MAX 2
 #define ADMIN_QUERY_MAX      8
+
+struct reindex {
+    struct ask ask;
+    bool running, done;
+    int64_t aliases;
+    char problem[320];
+};
 
 struct admin {
     struct admin_parts parts;
     int64_t started; /* monotonic */
     size_t calls;
+    struct rekey *rekey; /* the last one; NULL: never begun */
+    struct reindex reindex;
 };
 
 struct admin_call {

@@ -24,6 +24,11 @@ void admin_audit_verify(struct admin_call *c);
 /* status.c */
 void admin_status(struct admin_call *c);
 void admin_aliases(struct admin_call *c);
+/* upkeep.c */
+void admin_rekey_begin(struct admin_call *c);
+void admin_rekey_look(struct admin_call *c);
+void admin_reindex_begin(struct admin_call *c);
+void admin_reindex_look(struct admin_call *c);
 /* control.c */
 void admin_reload(struct admin_call *c);
 void admin_log_level(struct admin_call *c);

@@ -32,6 +32,10 @@ static const struct admin_route routes[] = {
     ROUTE(POST, "/v1/log-level", MANAGER, 1024, admin_log_level, NO_EVENT, "admin"),
     ROUTE(POST, "/v1/reload", MANAGER, 1024, admin_reload, NO_EVENT, "admin"),
     ROUTE(GET, "/v1/status", MANAGER, 0, admin_status, NO_EVENT, "admin"),
+    ROUTE(GET, "/v1/store/reindex", MANAGER, 0, admin_reindex_look, NO_EVENT, "admin"),
+    ROUTE(POST, "/v1/store/reindex", MANAGER, 1024, admin_reindex_begin, NO_EVENT, "admin"),
+    ROUTE(GET, "/v1/store/rekey", MANAGER, 0, admin_rekey_look, NO_EVENT, "admin"),
+    ROUTE(POST, "/v1/store/rekey", MANAGER, 1024, admin_rekey_begin, AUDIT_STORE_REKEYED, "admin"),
     ROUTE(GET, "/v1/transactions", MANAGER, 0, admin_transactions_list, NO_EVENT, "admin"),
     ROUTE(GET, "/v1/transactions/*", MANAGER, 0, admin_transactions_find, NO_EVENT, "admin"),
 };

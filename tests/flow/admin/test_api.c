@@ -490,4 +490,75 @@ TEST(strangers_reach_no_management)
     rig_free(&r);
 }
 
+/* Looks until it has ended. */
+static void await(struct rig *r, const char *target, struct reply *out)
+{
+    for (rig_ask(r, out, "GET", target, NULL);
+         out->status == 200 && json_is_true(json_object_get(out->json, "running"));
+         rig_ask(r, out, "GET", target, NULL))
+        reply_free(out);
+}
+
+TEST(a_store_is_resealed_while_it_is_served)
+{
+    RIG(r);
+    struct reply got;
+    struct store_request create;
+    store_request_init(&create, STORE_CHALLENGE_CREATE);
+    create.challenge_create = (struct challenge_record){.id = "0123456789abcdef0123456789abcdef",
+                                                        .alias = "demo",
+                                                        .key_id = "older",
+                                                        .uses = 1,
+                                                        .expires = 60000};
+    store_answer_free(rig_store(&r, &create));
+    rig_ask(&r, &got, "GET", "/v1/store/rekey", NULL);
+    CHECK_INT(got.status, 200);
+    CHECK(json_is_false(json_object_get(got.json, "running")));
+    CHECK(json_is_false(json_object_get(got.json, "moved")));
+    reply_free(&got);
+    CHECK(refuses(&r, "POST", "/v1/store/rekey", "{\"key\":\"x\"}", 400, "UNKNOWN_MEMBER"));
+    rig_ask(&r, &got, "POST", "/v1/store/rekey", NULL);
+    CHECK_INT(got.status, 202);
+    CHECK(json_is_true(json_object_get(got.json, "running")));
+    reply_free(&got);
+    await(&r, "/v1/store/rekey", &got);
+    CHECK(json_is_true(json_object_get(got.json, "moved")));
+    CHECK_TEXT(reply_text(&got, "key"), keys_id(r.keys, 0));
+    CHECK_TEXT(reply_text(&got, "older_keys.0.key"), "older");
+    CHECK_INT(reply_number(&got, "older_keys.0.challenges"), 1);
+    CHECK_INT(strlen(reply_text(&got, "older_keys.0.last_expires")), 24);
+    reply_free(&got);
+    CHECK(admin_idle(r.admin));
+    CHECK(says(&r, "/v1/audit", "events.0.event", "store.rekeyed"));
+    char by[32];
+    snprintf(by, sizeof by, "uid:%ld", (long)getuid());
+    CHECK(says(&r, "/v1/audit", "events.0.details.by", by));
+    rig_free(&r);
+}
+
+TEST(a_reindex_is_begun_once_and_told_about)
+{
+    RIG(r);
+    struct reply got;
+    r.flaky.unknown = 1; /* repeated after a moment, so that it is running still */
+    rig_ask(&r, &got, "POST", "/v1/store/reindex", NULL);
+    CHECK_INT(got.status, 202);
+    reply_free(&got);
+    CHECK(!admin_idle(r.admin));
+    CHECK(refuses(&r, "POST", "/v1/store/reindex", NULL, 409, "CONFLICT"));
+    await(&r, "/v1/store/reindex", &got);
+    CHECK(json_is_true(json_object_get(got.json, "done")));
+    CHECK(json_is_null(json_object_get(got.json, "problem")));
+    reply_free(&got);
+    r.flaky.unknown = 100;
+    rig_ask(&r, &got, "POST", "/v1/store/reindex", NULL);
+    CHECK_INT(got.status, 202);
+    reply_free(&got);
+    await(&r, "/v1/store/reindex", &got);
+    CHECK(json_is_false(json_object_get(got.json, "done")));
+    CHECK(strstr(reply_text(&got, "problem"), "start it again"));
+    reply_free(&got);
+    rig_free(&r);
+}
+
 RUNNER_MAIN()
