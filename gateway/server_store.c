@@ -11,8 +11,12 @@ static void on_notice(void *context, bool is_problem, const char *event, const c
 
 enum error_code server_open_store(struct server *s, struct error *e)
 {
-    const struct storage_options options = {
-        .settings = s->settings, .base = s->base, .create = true, .notice = on_notice, .context = s};
+    const struct storage_options options = {.settings = s->settings,
+                                            .base = s->base,
+                                            .make_key = true,
+                                            .make_store = true,
+                                            .notice = on_notice,
+                                            .context = s};
     struct storage storage;
     enum error_code code = storage_open(&storage, &options, e);
     s->keys = storage.keys;

@@ -1,5 +1,7 @@
 /* upkeep.c: /v1/store/rekey and /v1/store/reindex: work on the whole store, one of each at a time. POST begins,
  * GET tells how far it is. */
+#include "admin/upkeep.h"
+
 #include <stdio.h>
 
 #include "admin/endpoints.h"
@@ -18,7 +20,7 @@ static json_t *dependants_json(const struct rekey_report *report)
     return list;
 }
 
-static json_t *rekey_json(const struct rekey_report *r, const char *key)
+json_t *rekey_json(const struct rekey_report *r, const char *key)
 {
     return json_pack("{s:b, s:b, s:s, s:I, s:I, s:I, s:o, s:o}", "running", r->running, "moved", r->moved,
                      "key", key, "looked_at", (json_int_t)r->looked_at, "resealed", (json_int_t)r->resealed,

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/codec.h"
-#include "issuing/backends.h"
-#include "settings/settings.h"
+#include "cli/config.h"
 
 #define DEFAULT_SOCKET "/run/scepgate/admin.sock"
 #define ANSWER_MAX     (64 * 1024 * 1024)
@@ -35,15 +37,12 @@ void api_init(struct api *a)
 
 static bool socket_of_config(struct api *a, const char *path)
 {
-    struct gateway_settings *settings = NULL;
-    CLEANUP(buffer) struct buffer problems;
-    buffer_init(&problems, 1 << 20);
-    if (settings_load(&settings, path, backend_catalogue(), &problems, NULL) != ERR_OK) {
-        fprintf(stderr, "%.*s", (int)problems.len, problems.len ? (const char *)problems.data : "");
+    struct gateway_settings *settings = config_load(path, false);
+    if (!settings)
         return false;
-    }
     bool good = take_socket(a, settings->admin_socket);
     gateway_settings_unref(settings);
+    a->config = path;
     return good;
 }
 
@@ -60,6 +59,18 @@ bool api_option(struct api *a, int option, const char *argument)
     default:
         return false; /* getopt has said what is wrong */
     }
+}
+
+bool api_answers(const struct api *a)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    _Static_assert(sizeof address.sun_path >= sizeof a->socket, "the path fits");
+    memcpy(address.sun_path, a->socket, sizeof a->socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0)
+        close(fd);
+    return answers;
 }
 
 static size_t collect(char *data, size_t size, size_t count, void *buffer)

@@ -7,7 +7,8 @@
 
 struct api {
     char socket[108];
-    bool json; /* print what the gateway answered instead of a table */
+    const char *config; /* the settings file that named the socket; NULL: none did */
+    bool json;          /* print what the gateway answered instead of a table */
 };
 
 /* Options that every command on the socket takes; put API_OPTIONS into its getopt_long table and hand what
@@ -29,6 +30,7 @@ void api_init(struct api *a);
 /* False, with a sentence on stderr, when the option is none of API_OPTIONS or its argument is no good. */
 bool api_option(struct api *a, int option, const char *argument);
 
+bool api_answers(const struct api *a); /* does anybody listen on the socket? */
 /* GET, POST or DELETE. On success 0 and *out (may be NULL for none) is the caller's; else 1, the gateway's
  * sentence on stderr. */
 int api_call(const struct api *a, const char *method, const char *path, json_t *body, json_t **out);

@@ -5,28 +5,14 @@
 
 #include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/config.h"
 #include "issuing/backends.h"
-#include "settings/settings.h"
 
 #define TEXT_MAX (64 * 1024 * 1024)
 
 static void print_buffer(FILE *to, const struct buffer *b)
 {
     fwrite(b->len ? (const char *)b->data : "", 1, b->len, to);
-}
-
-/* The settings, or NULL with every problem on stderr. */
-static struct gateway_settings *load(const char *path)
-{
-    struct gateway_settings *settings = NULL;
-    CLEANUP(buffer) struct buffer problems;
-    CLEANUP(buffer) struct buffer warnings;
-    buffer_init(&problems, TEXT_MAX);
-    buffer_init(&warnings, TEXT_MAX);
-    settings_load(&settings, path, backend_catalogue(), &problems, &warnings);
-    print_buffer(stderr, &warnings);
-    print_buffer(stderr, &problems);
-    return settings;
 }
 
 int cli_check(int argc, char **argv)
@@ -54,7 +40,7 @@ int cli_check(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    struct gateway_settings *settings = load(path);
+    struct gateway_settings *settings = config_load(path, true);
     if (!settings)
         return 1;
     printf("%s is valid: %zu aliases, %zu backends\n", path, settings->alias_count, settings->backend_count);
@@ -65,7 +51,7 @@ int cli_check(int argc, char **argv)
 static int show(const char *path)
 {
     CLEANUP(buffer) struct buffer text;
-    struct gateway_settings *settings = load(path);
+    struct gateway_settings *settings = config_load(path, true);
     if (!settings)
         return 1;
     buffer_init(&text, TEXT_MAX);

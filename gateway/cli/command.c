@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"enroll", "get a certificate from a SCEP endpoint", cli_enroll},
     {"serve", "run the gateway", NULL},
     {"status", "what the running gateway serves and how it feels", cli_status},
+    {"store", "change the master key of the store, rebuild its index, move it", cli_store},
     {"transaction", "list the enrolments, or show one", cli_transaction},
 };
 

@@ -11,4 +11,6 @@ int cli_config(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 int cli_enroll(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_store(int argc, char **argv);
+int cli_store_migrate(int argc, char **argv); /* of cli_store */
 int cli_transaction(int argc, char **argv);

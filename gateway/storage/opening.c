@@ -26,7 +26,7 @@ static enum error_code open_keys(struct keys **out, const struct storage_options
         return keys_create(out, bytes_of(source->value.data, source->value.len), e);
     char path[4096];
     snprintf(path, sizeof path, "%s/master.key", settings->state);
-    return keys_from_file(out, path, options->create, e);
+    return keys_from_file(out, path, options->make_key, e);
 }
 
 static struct bytes secret_bytes(const struct secret_source *s)
@@ -69,7 +69,7 @@ static enum error_code open_sqlite(struct storage *out, const struct storage_opt
                                    struct error *e)
 {
     const char *path = options->settings->store.path, *checks[KEYS_MAX];
-    if (!options->create && access(path, F_OK) != 0)
+    if (!options->make_store && access(path, F_OK) != 0)
         return error_set(e, ERR_FILE_UNREADABLE, "there is no store %s: %s", path, error_errno(errno));
     return store_sqlite_open(&out->store, path, checks, keys_check_values(out->keys, checks), options->base,
                              &clock_system, e);
@@ -86,7 +86,7 @@ static enum error_code open_redis(struct storage *out, const struct storage_opti
 enum error_code storage_open(struct storage *out, const struct storage_options *options, struct error *e)
 {
     *out = (struct storage){0};
-    enum error_code code = options->create ? make_state_folder(options->settings->state, e) : ERR_OK;
+    enum error_code code = options->make_store ? make_state_folder(options->settings->state, e) : ERR_OK;
     if (code == ERR_OK)
         code = open_keys(&out->keys, options, e);
     if (code == ERR_OK)

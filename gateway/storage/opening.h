@@ -12,7 +12,8 @@ typedef void storage_notice(void *context, bool is_problem, const char *event, c
 struct storage_options {
     const struct gateway_settings *settings;
     struct event_base *base;
-    bool create; /* make what is missing: the state folder, the first master key, the database */
+    bool make_key;   /* the first master key, when there is none */
+    bool make_store; /* the state folder and the database */
     storage_notice *notice;
     void *context;
 };
