@@ -71,28 +71,42 @@ static bool ends(struct rekey *r, const struct store_answer *answer)
     return true;
 }
 
+static void written(void *context, const struct store_answer *answer)
+{
+    struct rekey *r = context;
+    if (!ends(r, answer))
+        end(r);
+}
+
+/* Not in the same step: which key a shared store belongs to stands apart from every trail. */
+static void write_event(struct rekey *r)
+{
+    audit_details_init(&r->details);
+    audit_detail(&r->details, "by", r->by);
+    audit_detail(&r->details, "key", keys_id(r->options.keys, 0));
+    audit_detail_number(&r->details, "resealed", r->report.resealed);
+    store_request_init(&r->last.request, STORE_AUDIT_APPEND);
+    r->last.request.events[r->last.request.event_count++] =
+        audit_event(AUDIT_STORE_REKEYED, "", "", "", "", audit_details_text(&r->details));
+    ask_start(&r->last, r->options.base, r->options.store, written, r);
+}
+
 static void moved(void *context, const struct store_answer *answer)
 {
     struct rekey *r = context;
     if (ends(r, answer))
         return;
     r->report.moved = answer->outcome == STORE_OK;
-    if (!r->report.moved)
-        fail(r, "the store did not take the newest master key for its own");
+    if (r->report.moved)
+        write_event(r);
     else
-        end(r);
+        fail(r, "the store did not take the newest master key for its own");
 }
 
 static void move_store(struct rekey *r)
 {
-    audit_details_init(&r->details);
-    audit_detail(&r->details, "by", r->by);
-    audit_detail(&r->details, "key", keys_id(r->options.keys, 0));
-    audit_detail_number(&r->details, "resealed", r->report.resealed);
     store_request_init(&r->last.request, STORE_KEY_CHECK);
     r->last.request.key_check = keys_check_value(r->options.keys);
-    r->last.request.events[r->last.request.event_count++] =
-        audit_event(AUDIT_STORE_REKEYED, "", "", "", "", audit_details_text(&r->details));
     ask_start(&r->last, r->options.base, r->options.store, moved, r);
 }
 

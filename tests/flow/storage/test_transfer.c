@@ -137,7 +137,7 @@ TEST(one_that_ended_in_the_middle_goes_on_from_there)
         filled_append(&from, "request.accepted");
     }
     int64_t copied = 0, goes = 1;
-    for (int turns = 50;; turns += 200, goes++) {
+    for (int turns = 50;; turns *= 3, goes++) {
         struct transfer_report report = move_partly(turns);
         copied += report.kinds[STORE_KIND_AUDIT].copied;
         CHECK_INT(report.phase, TRANSFER_ENDED);
