@@ -1,4 +1,4 @@
-/* redis.h: the store that replicas share: single Redis, Sentinel or Cluster, from version 6.2 on.
+/* redis.h: the store that replicas share: single Redis, Sentinel or Cluster, from version 7.0 on.
  *
  * Loop thread only; no thread of its own. Every key of one alias carries one hash tag, and every promise is
  * one Lua script over that tag. Times are Redis' own. What it cannot reach is UNAVAILABLE; what it does not
