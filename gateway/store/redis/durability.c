@@ -52,18 +52,45 @@ static void answered(void *context, redisReply *reply)
     freeReplyObject(reply);
 }
 
+/* Redis 7.0 reads its append-only file back with the rights of its default user, and drops every transaction
+ * that this user may not carry out: all that our scripts wrote, when somebody has switched him off with nothing
+ * but "user default off". Older ones, which have no DRYRUN, do not. */
+static void judge_default_user(struct inquiry *q, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STRING)
+        router_say(q->router, true, "store.weak",
+                   "Redis at %s forgets what it promised when it starts again: it reads its append-only file "
+                   "back with the rights of its default user, who may not write (%.120s); set user default "
+                   "off ~* &* +@all",
+                   q->place, reply->str);
+    else if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOPERM", 6) == 0)
+        q->refused = true;
+}
+
 /* The last reply ends the inquiry. */
 static void concluded(void *context, redisReply *reply)
 {
     struct inquiry *q = context;
-    answered(q, reply);
+    if (reply)
+        judge_default_user(q, reply);
     if (q->refused)
         router_say(q->router, true, "store.weak",
-                   "Redis at %s does not tell whether it keeps what it promised over a crash (CONFIG GET is "
-                   "refused): "
-                   "make sure of appendonly yes, appendfsync always and maxmemory-policy noeviction",
+                   "Redis at %s does not tell whether it keeps what it promised over a crash (CONFIG GET or "
+                   "ACL DRYRUN is refused): make sure of appendonly yes, appendfsync always, "
+                   "maxmemory-policy noeviction and a default user with ~* &* +@all",
                    q->place);
+    freeReplyObject(reply);
     free(q);
+}
+
+static void ask(struct inquiry *q, struct redis_node *n, const char *const words[], link_reply *done)
+{
+    struct arguments command;
+    arguments_init(&command);
+    for (size_t i = 0; words[i]; i++)
+        arguments_text(&command, words[i]);
+    redis_link_send(redis_node_link(n), NULL, &command, 0, done, q);
+    arguments_free(&command);
 }
 
 /* appendfsync says nothing without an append-only file, but both are worth setting. */
@@ -74,15 +101,11 @@ void durability_ask(struct redis_router *r, struct redis_node *n)
         return;
     q->router = r;
     endpoint_text(redis_node_endpoint(n), q->place);
-    for (size_t i = 0; i < QUESTIONS; i++) {
-        struct arguments command;
-        arguments_init(&command);
-        arguments_text(&command, "CONFIG");
-        arguments_text(&command, "GET");
-        arguments_text(&command, questions[i]);
-        redis_link_send(redis_node_link(n), NULL, &command, 0, i + 1 < QUESTIONS ? answered : concluded, q);
-        arguments_free(&command);
-    }
+    for (size_t i = 0; i < QUESTIONS; i++)
+        ask(q, n, (const char *const[]){"CONFIG", "GET", questions[i], NULL}, answered);
+    char key[REDIS_BASE_SIZE];
+    redis_router_base(r, "i:store", key);
+    ask(q, n, (const char *const[]){"ACL", "DRYRUN", "default", "SET", key, "1", NULL}, concluded);
     if (r->options.topology == REDIS_SENTINEL && r->options.wait_replicas == 0)
         router_say(
             r, true, "store.weak",

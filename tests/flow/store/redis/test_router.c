@@ -300,9 +300,11 @@ TEST(weak_durability_is_said_in_a_sentence_each)
     fake_redis_rule(&r.a, "CONFIG GET appendfsync", "*2\r\n$11\r\nappendfsync\r\n$8\r\neverysec\r\n", 1);
     fake_redis_rule(&r.a, "CONFIG GET maxmemory", "*2\r\n$16\r\nmaxmemory-policy\r\n$11\r\nallkeys-lru\r\n",
                     1);
+    fake_redis_rule(&r.a, "ACL DRYRUN default SET", "$14\r\nno permissions\r\n", 1);
     CHECK(open_router(&r));
     CHECK_INT(ask(&r, "word"), REDIS_REPLIED);
     CHECK(strstr(r.heard, "(appendonly no)") != NULL);
+    CHECK(strstr(r.heard, "who may not write (no permissions)") != NULL);
     CHECK(strstr(r.heard, "(appendfsync everysec)") != NULL);
     CHECK(strstr(r.heard, "(maxmemory-policy allkeys-lru)") != NULL);
     tear_down(&r);
@@ -311,7 +313,7 @@ TEST(weak_durability_is_said_in_a_sentence_each)
     fake_redis_rule(&r.a, "CONFIG", "-NOPERM this user has no permissions\r\n", -1);
     CHECK(open_router(&r));
     CHECK_INT(ask(&r, "word"), REDIS_REPLIED);
-    CHECK(strstr(r.heard, "CONFIG GET is refused") != NULL);
+    CHECK(strstr(r.heard, "CONFIG GET or ACL DRYRUN is refused") != NULL);
     tear_down(&r);
 }
 
