@@ -9,7 +9,8 @@ import children
 import resp
 from ports import free_port
 
-USER, PASSWORD = "scepgate", "a password of tests"
+USER, PASSWORD = "scepgate", "a password of gateways"
+ADMIN, ADMIN_PASSWORD = "admin", "a password of tests"
 SENTINEL_PASSWORD = "a password of sentinels"
 PATIENCE = 60  # seconds; a bound on hanging, no measure of speed
 
@@ -81,7 +82,7 @@ class Node:
             return False  # not yet, or loading
 
     def connect(self, patience=10):
-        login = {"password": SENTINEL_PASSWORD} if self.sentinel else {"user": USER, "password": PASSWORD}
+        login = {"password": SENTINEL_PASSWORD} if self.sentinel else {"user": ADMIN, "password": ADMIN_PASSWORD}
         return resp.Connection(("127.0.0.1", self.port), tls=self.tls, patience=patience, **login)
 
     def call(self, *words):

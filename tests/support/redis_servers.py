@@ -32,12 +32,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import redis_certificates  # noqa: E402
 import resp  # noqa: E402
 from ports import free_port  # noqa: E402
-from redis_node import (PASSWORD, PATIENCE, SENTINEL_PASSWORD, USER, Clock, DidNotStart, Node, eventually,  # noqa: E402
-                        values)
+from redis_node import (ADMIN, ADMIN_PASSWORD, PASSWORD, PATIENCE, SENTINEL_PASSWORD, USER, Clock,  # noqa: E402
+                        DidNotStart, Node, eventually, values)
 
 PROGRAM = "/usr/bin/redis-check-rdb"
 MASTER = "gateways"
 DATABASE = 3
+RIGHTS = "+@all -@dangerous +config|get +acl|dryrun +info +role +cluster|slots"  # as docs/operations.md has them
 AGES = 10**9  # s or ms: longer than any test steps
 
 
@@ -71,7 +72,8 @@ class Servers:
         # Nobody logs in as the default user, but Redis 7.0 reads its append-only file back with that user's rights: without
         # them it drops every transaction, and with it all that a script wrote.
         node.settings.append("user default off ~* &* +@all")
-        node.settings.append(f'user {USER} on ">{PASSWORD}" ~* &* +@all')
+        node.settings.append(f'user {USER} on ">{PASSWORD}" ~* {RIGHTS}')
+        node.settings.append(f'user {ADMIN} on ">{ADMIN_PASSWORD}" ~* &* +@all')
         self.nodes.append(node)
         return node
 
@@ -186,8 +188,8 @@ class Sentinel(Servers):
         for _ in range(self.replica_count):
             self.data_node().add("replicaof", "127.0.0.1", master.port)
         for node in self.nodes:
-            node.add("masteruser", USER)
-            node.add("masterauth", PASSWORD)
+            node.add("masteruser", ADMIN)
+            node.add("masterauth", ADMIN_PASSWORD)
             node.launch()
         eventually(lambda: self.linked(master) == self.replica_count, "the replicas are in step")
         for number in range(3):
@@ -201,7 +203,7 @@ class Sentinel(Servers):
         node = Node(self.root / f"sentinel-{number}", environment, sentinel=True)
         for words in (("bind", "127.0.0.1"), ("port", node.port), ("dir", node.folder), ("requirepass", SENTINEL_PASSWORD),
                       ("sentinel", "sentinel-pass", SENTINEL_PASSWORD), ("sentinel", "monitor", MASTER, "127.0.0.1", master.port, 2),
-                      ("sentinel", "auth-user", MASTER, USER), ("sentinel", "auth-pass", MASTER, PASSWORD),
+                      ("sentinel", "auth-user", MASTER, ADMIN), ("sentinel", "auth-pass", MASTER, ADMIN_PASSWORD),
                       ("sentinel", "down-after-milliseconds", MASTER, self.down_after),
                       ("sentinel", "failover-timeout", MASTER, 2000), ("sentinel", "parallel-syncs", MASTER, 2)):
             node.add(*words)
@@ -317,7 +319,7 @@ class Cluster(Servers):
         slot = int(slot)
         source, target, ids = self.begin_move(slot, number)
         while keys := source.call("CLUSTER", "GETKEYSINSLOT", slot, 100):
-            source.call("MIGRATE", "127.0.0.1", target.port, "", 0, PATIENCE * 1000, "AUTH2", USER, PASSWORD, "KEYS", *keys)
+            source.call("MIGRATE", "127.0.0.1", target.port, "", 0, PATIENCE * 1000, "AUTH2", ADMIN, ADMIN_PASSWORD, "KEYS", *keys)
         for node in [target, source, *self.nodes]:
             node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
 
