@@ -256,6 +256,16 @@ def test_it_starts_without_redis_and_waits(fleets, redis):
     gateway.enrol()
 
 
+def test_weak_durability_is_said(tmp_path):
+    with redis_servers.start("single", settings={"appendfsync": "everysec", "maxmemory-policy": "allkeys-lru"}) as servers:
+        servers.nodes[0].call("ACL", "SETUSER", "default", "reset")
+        fleet = Replicas(tmp_path / "r", servers, ALIASES, count=1).start()
+        said = [line["message"] for line in fleet.gateways[0].log_lines() if line["event"] == "store.weak"]
+        fleet.close()
+    for part in ("appendfsync everysec", "maxmemory-policy allkeys-lru", "default user"):
+        assert len([message for message in said if part in message]) == 1, said
+
+
 # ---- what is stored ----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("form", ["tls", "sentinel", "cluster"])
