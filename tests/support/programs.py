@@ -25,6 +25,7 @@ class Tally:
     skipped: int = 0
     skips: list = field(default_factory=list)  # "what: why"
     complaints: list = field(default_factory=list)
+    figures: list = field(default_factory=list)  # what tests measured instead of judging it
 
     def add(self, other):
         self.passed += other.passed
@@ -32,6 +33,7 @@ class Tally:
         self.skipped += other.skipped
         self.skips += other.skips
         self.complaints += other.complaints
+        self.figures += other.figures
 
     def fail(self, complaint):
         self.failed += 1

@@ -95,6 +95,7 @@ def read_junit(path, suite):
             tally.skips.append(f"{name}: {skipped.get('message')}")
         else:
             tally.passed += 1
+        tally.figures += [f"{name}: {item.get('value')}" for item in case.iter("property") if item.get("name") == "measured"]
     return tally
 
 
@@ -176,6 +177,8 @@ def main():
         say(f"FAILED {complaint}")
     for skip in total.skips:
         say(f"SKIPPED {skip}")
+    for figure in total.figures:
+        say(f"MEASURED {figure}")
     say(f"size {size}; minutes: {', '.join(minutes)}")
     say(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
     return 1 if total.failed else 0
