@@ -2,6 +2,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "flow/store/filled.h"
 #include "storage/transfer.h"
@@ -23,16 +24,22 @@ static void close_both(void)
     bench_close(&from);
 }
 
+/* Each store has a loop of its own; a pause leaves its thread or its server the processor. */
+static void turn_both(void)
+{
+    event_base_loop(from.base, EVLOOP_NONBLOCK);
+    event_base_loop(to.base, EVLOOP_NONBLOCK);
+    usleep(100);
+}
+
 /* Runs one to its end and gives its report. */
 static struct transfer_report move(bool force)
 {
     struct transfer_options options = {
         .base = from.base, .from = from.store, .to = to.store, .from_name = "test", .force = force};
     struct transfer *t = transfer_start(&options);
-    while (transfer_report(t)->phase != TRANSFER_ENDED) {
-        event_base_loop(from.base, EVLOOP_NONBLOCK);
-        event_base_loop(to.base, EVLOOP_NONBLOCK);
-    }
+    while (transfer_report(t)->phase != TRANSFER_ENDED)
+        turn_both();
     struct transfer_report report = *transfer_report(t);
     transfer_free(t);
     return report;
@@ -115,10 +122,8 @@ static struct transfer_report move_partly(int turns)
                                        .stop = told_to_stop,
                                        .context = &stop};
     struct transfer *t = transfer_start(&options);
-    for (int i = 0; i < turns && transfer_report(t)->phase != TRANSFER_ENDED; i++) {
-        event_base_loop(from.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-        event_base_loop(to.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    }
+    for (int i = 0; i < turns && transfer_report(t)->phase != TRANSFER_ENDED; i++)
+        turn_both();
     stop = true;
     bench_reopen(&to);
     bench_reopen(&from);
@@ -131,13 +136,13 @@ static struct transfer_report move_partly(int turns)
 TEST(one_that_ended_in_the_middle_goes_on_from_there)
 {
     open_both();
-    for (int i = 10; i < 800; i++) {
+    for (int i = 10; i < 310; i++) {
         struct store_request create = bench_challenge("alpha", i, 1);
         CHECK_INT(bench_outcome(&from, &create), STORE_OK);
         filled_append(&from, "request.accepted");
     }
     int64_t copied = 0, goes = 1;
-    for (int turns = 50;; turns *= 3, goes++) {
+    for (int turns = 10;; turns *= 3, goes++) {
         struct transfer_report report = move_partly(turns);
         copied += report.kinds[STORE_KIND_AUDIT].copied;
         CHECK_INT(report.phase, TRANSFER_ENDED);
@@ -147,8 +152,8 @@ TEST(one_that_ended_in_the_middle_goes_on_from_there)
     }
     CHECK(goes > 1);
     CHECK(move(false).verified);
-    CHECK_INT(copied, filled_rows[STORE_KIND_AUDIT] + 790);
-    CHECK_INT(events_of(&to, "request.accepted", NULL), 791);
+    CHECK_INT(copied, filled_rows[STORE_KIND_AUDIT] + 300);
+    CHECK_INT(events_of(&to, "request.accepted", NULL), 301);
     CHECK_INT(events_of(&to, "store.migrated", NULL), 1);
     close_both();
 }
