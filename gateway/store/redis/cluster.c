@@ -196,7 +196,7 @@ enum error_code cluster_map_create(struct cluster_map **out, struct redis_router
     arguments_init(&m->question);
     arguments_text(&m->question, "CLUSTER");
     arguments_text(&m->question, "SLOTS");
-    snprintf(m->problem, sizeof m->problem, "no node of the cluster has answered yet");
+    snprintf(m->problem, sizeof m->problem, NO_CLUSTER_YET);
     return m->question.failed ? error_set(e, ERR_INTERNAL, "out of memory") : ERR_OK;
 }
 

@@ -302,7 +302,7 @@ struct redis_node *redis_node_create(struct redis_router *router, const struct e
     n->backoff = BACKOFF_FIRST;
     errand_list_init(&n->waiting);
     errand_list_init(&n->batch.held);
-    snprintf(n->problem, sizeof n->problem, "Redis is not connected yet");
+    snprintf(n->problem, sizeof n->problem, NO_CONNECTION_YET);
     n->again = evtimer_new(router->base, on_again, n);
     if (!n->again) {
         free(n);

@@ -11,7 +11,8 @@
 #include "store/redis/options.h"
 #include "store/redis/router_parts.h"
 
-#define TICK_MS 50
+#define TICK_MS  50
+#define QUIET_MS 1000
 
 int64_t router_now(void)
 {
@@ -270,11 +271,20 @@ void router_replied(struct redis_router *r, struct errand *e, redisReply *reply)
 
 /* ---- nodes come and go --------------------------------------------------------------------------------- */
 
+static bool only_begins(const struct redis_router *r, const char *problem)
+{
+    return router_now() < r->quiet_until &&
+           (strcmp(problem, NO_CONNECTION_YET) == 0 || strcmp(problem, NO_SENTINEL_YET) == 0 ||
+            strcmp(problem, NO_CLUSTER_YET) == 0);
+}
+
 static void note_readiness(struct redis_router *r)
 {
     char problem[240] = "";
     bool ready = redis_router_ready(r, problem, sizeof problem);
     if (ready == r->was_ready && (ready || strcmp(problem, r->problem) == 0))
+        return;
+    if (!ready && only_begins(r, problem))
         return;
     if (ready)
         router_say(r, false, "store.connected", "the store in Redis can be used");
@@ -392,6 +402,7 @@ enum error_code redis_router_create(struct redis_router **out, const struct redi
     if (!r)
         return error_set(e, ERR_INTERNAL, "out of memory");
     r->base = order->base;
+    r->quiet_until = router_now() + QUIET_MS;
     r->notice = order->notice;
     r->notice_context = order->notice_context;
     errand_list_init(&r->resting);

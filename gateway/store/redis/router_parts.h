@@ -12,6 +12,11 @@
 
 struct sentinel_watch;
 
+/* Problems of what has just begun. */
+#define NO_CONNECTION_YET "Redis is not connected yet"
+#define NO_SENTINEL_YET   "no sentinel has answered yet"
+#define NO_CLUSTER_YET    "no node of the cluster has answered yet"
+
 struct redis_router {
     struct event_base *base;
     struct redis_options options; /* owned */
@@ -31,6 +36,7 @@ struct redis_router {
     struct event *tick;
     size_t pending;
     bool was_ready;
+    int64_t quiet_until; /* what only has not happened yet is no news before */
     bool closing;
     char problem[240]; /* of the whole; "" */
 };

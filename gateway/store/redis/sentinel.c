@@ -164,7 +164,7 @@ enum error_code sentinel_watch_create(struct sentinel_watch **out, struct redis_
     w->links.password = r->options.sentinel_password;
     w->links.database = 0;
     w->links.only_masters = false;
-    snprintf(w->problem, sizeof w->problem, "no sentinel has answered yet");
+    snprintf(w->problem, sizeof w->problem, NO_SENTINEL_YET);
     if (!prepare(w))
         return error_set(e, ERR_INTERNAL, "out of memory");
     event_active(w->timer, EV_TIMEOUT, 1);
