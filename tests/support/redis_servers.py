@@ -58,7 +58,8 @@ class Servers:
         for name in ("redis-server", "redis-sentinel"):
             (self.root / name).symlink_to(PROGRAM)
         self.nodes, self.sentinels = [], []
-        self.description = {"form": self.form, "user": USER, "password": PASSWORD}
+        self.description = {"form": self.form, "user": USER, "password": PASSWORD, "admin": ADMIN,
+                            "admin_password": ADMIN_PASSWORD}
 
     def data_node(self):
         """A server with what all have in common; the caller adds to its settings and launches it."""

@@ -31,8 +31,8 @@ static redisContext *other_way_in(const struct bench *b)
     connection = redisConnect(host, port);
     if (!connection || connection->err)
         exit(2);
-    freeReplyObject(redisCommand(connection, "AUTH %s %s", json_string_value(json_object_get(d, "user")),
-                                 json_string_value(json_object_get(d, "password"))));
+    freeReplyObject(redisCommand(connection, "AUTH %s %s", json_string_value(json_object_get(d, "admin")),
+                                 json_string_value(json_object_get(d, "admin_password"))));
     freeReplyObject(redisCommand(connection, "SELECT %lld",
                                  (long long)json_integer_value(json_object_get(d, "database"))));
     json_decref(d);
