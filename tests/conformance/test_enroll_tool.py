@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import sys
@@ -11,11 +12,12 @@ import der
 import identities
 import pytest
 import scepmsg
+from catalogue import quirk, requirement
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtensionOID
 from gateway import BINARY
-from scep_server import Answer, ScepServer
+from scep_server import DER, Answer, ScepServer, certify, degenerate
 
 CHALLENGE = "a challenge that must not be printed"
 REFUSED, PENDING, BROKEN, USAGE = 3, 4, 1, 2
@@ -63,6 +65,7 @@ def tool(server, tmp_path):
     return Tool(server, tmp_path)
 
 
+@requirement("Z-08")
 def test_enrols(tool, server):
     text = tool.run("--challenge", CHALLENGE, "--san", "DNS:a.example", "--san", "IP:10.0.0.1")
     assert "issued" in text and server.fingerprint.upper() in text
@@ -94,6 +97,7 @@ def test_does_what_the_options_say(tool, server, options, expected):
     assert tool.key().key_size == (3072 if "rsa:3072" in options else 2048)
 
 
+@requirement("C-13", "U-04", "Z-01")
 @pytest.mark.parametrize("capabilities, expected", [
     ("AES\r\nsha-512\r\nSomething\r\n", ("GET", "aes128", "sha512")),
     ("DES3\nSHA-1\nPOSTPKIOperation", ("POST", "3des", "sha1")),
@@ -116,6 +120,7 @@ def test_json(tool, server):
     assert server.seen[0].transaction_id == b"my own id+/="
 
 
+@requirement("Z-07", "I-01", "R-01", "R-03")
 def test_polls_with_the_same_transaction_and_signer(tool, server):
     server.decide = lambda seen: Answer(scepmsg.PENDING if len(server.seen) < 4 else scepmsg.SUCCESS)
     tool.run("--poll-count", "5")
@@ -128,6 +133,7 @@ def test_polls_with_the_same_transaction_and_signer(tool, server):
     assert tool.files() == ["ca.pem", "cert.pem", "key.pem"]
 
 
+@requirement("Z-07")
 def test_gives_up_and_goes_on_later(tool, server):
     server.decide = lambda seen: Answer(scepmsg.PENDING)
     tool.run("--poll-count", "1", "--challenge", CHALLENGE, expect=PENDING)
@@ -142,6 +148,7 @@ def test_gives_up_and_goes_on_later(tool, server):
     assert tool.files() == ["ca.pem", "cert.pem", "key.pem"]
 
 
+@requirement("Z-07")
 def test_sends_the_same_request_again_after_an_answer_was_lost(tool, server):
     server.decide = lambda seen: Answer(http_status=502)
     assert "run the same command again" in tool.run(expect=BROKEN)
@@ -172,6 +179,7 @@ def test_an_ec_key_that_the_server_does_not_take(tool, server):
     assert "not rsa:2048" in tool.run("--key-type", "rsa:2048", expect=BROKEN)
 
 
+@requirement("O-01")
 def test_renews(tool, server, tmp_path):
     tool.run("--san", "DNS:a.example")
     old = tool.certificate()
@@ -189,6 +197,7 @@ def test_renews(tool, server, tmp_path):
     assert server.seen[2].message_type == 19 and server.seen[2].signer == seen.signer
 
 
+@requirement("Z-08", "D-06")
 def test_trust_needs_a_fingerprint_or_a_word(tool, server):
     assert "--ca-sha256" in tool.run(expect=USAGE, pin=False)
     assert "fingerprint" in tool.run("--ca-sha256", "00" * 32, expect=BROKEN, pin=False)
@@ -202,6 +211,7 @@ def test_colons_in_the_fingerprint(tool, server):
     tool.run("--ca-sha256", ":".join(upper[at:at + 2] for at in range(0, 64, 2)), pin=False)
 
 
+@requirement("Z-08")
 def test_an_ra_that_does_not_lead_to_the_pinned_ca_gets_nothing(tool, server):
     stranger = identities.Identity(subject="CN=Strange RA")
     server.extra = [stranger.certificate]  # first in the bag, and fit by its usage
@@ -229,6 +239,7 @@ LIES = {
 }
 
 
+@requirement("K-05", "L-02", "Z-04")
 @pytest.mark.parametrize("lie", LIES)
 def test_believes_no_lie(tool, server, lie):
     server.decide = lambda seen: Answer(**LIES[lie])
@@ -236,14 +247,15 @@ def test_believes_no_lie(tool, server, lie):
     assert "cert.pem" not in tool.files()
 
 
+@requirement("Z-04")
 def test_believes_no_stranger(tool, server):
     stranger = identities.Identity(subject="CN=Test RA")
     server.decide = lambda seen: Answer(signer=(stranger.key, stranger.certificate))
     assert "not signed by" in tool.run(expect=BROKEN)
 
 
+@requirement("Z-08")
 def test_follows_an_ra_that_was_renewed_meanwhile(tool, server):
-    from scep_server import DER, certify
     old_ra, old_key = server.ra, server.ra_key
 
     def decide(seen):
@@ -257,12 +269,15 @@ def test_follows_an_ra_that_was_renewed_meanwhile(tool, server):
     assert old_ra.public_bytes(DER) != server.ra.public_bytes(DER) and old_key is not server.ra_key
 
 
+@requirement("Z-05", "Y-11")
+@quirk("77", "78")
 def test_junk_beside_a_failure_is_ignored(tool, server):
     server.decide = lambda seen: Answer(scepmsg.FAILURE, scepmsg.BAD_CERT_ID, content=b"\0",
                                         bend={"1.3.6.1.4.1.311.21.33": der.set_of(der.text("-2147024809"))})
     assert "badCertId" in tool.run(expect=REFUSED)
 
 
+@requirement("Z-09")
 def test_finds_its_certificate_in_a_shuffled_bag(tool, server):
     def decide(seen):
         other = identities.Identity().certificate
@@ -271,6 +286,56 @@ def test_finds_its_certificate_in_a_shuffled_bag(tool, server):
     server.decide = decide
     tool.run()
     assert spki(tool.certificate()) == spki(tool.key())
+
+
+@requirement("Z-02")
+def test_get_is_base64_and_fully_escaped(tool, server):
+    tool.run("--get")
+    query = next(target for target in server.targets if "PKIOperation" in target).partition("?")[2]
+    message = dict(part.split("=") for part in query.split("&"))["message"]
+    assert re.fullmatch(r"(?:[A-Za-z0-9]|%2B|%2F|%3D)+", message), "a character that RFC 3986 reserves, or base64url"
+
+
+@requirement("E-04", "Z-03")
+@pytest.mark.parametrize("signer_first", [True, False])
+def test_signing_and_encryption_certificates_as_ndes_has_them(tool, server, signer_first):
+    """Of two RA certificates the one with keyEncipherment is encrypted to, and the other one's signature is believed."""
+    key = identities.key(number="ra that signs")
+    signing = certify("Test RA (signing)", key.public_key(), "Test CA", server.ca_key, usage=["digital_signature"])
+    server.ra = certify("Test RA (encryption)", server.ra_key.public_key(), "Test CA", server.ca_key, usage=["key_encipherment"])
+    server.extra = [signing.public_bytes(DER)]
+    if not signer_first:
+        server.bag = lambda: degenerate(b"".join(one.public_bytes(DER) for one in (server.ra, signing, server.ca)))
+    server.decide = lambda seen: Answer(signer=(key, signing.public_bytes(DER)))
+    tool.run()
+
+
+@requirement("Z-04", "Y-11")
+@quirk("86")
+@pytest.mark.parametrize("status", [scepmsg.SUCCESS, scepmsg.FAILURE])
+def test_a_reply_without_certificates_is_verified_by_the_known_ra(tool, server, status):
+    server.decide = lambda seen: Answer(status, None if status == scepmsg.SUCCESS else scepmsg.BAD_REQUEST, embed=False)
+    tool.run(expect=0 if status == scepmsg.SUCCESS else REFUSED)
+
+
+@requirement("Z-01", "Y-11")
+def test_capabilities_without_a_type_count(tool, server):
+    server.capabilities_type, server.capabilities = None, "SCEPStandard\nAES\nSHA-256\nPOSTPKIOperation\nAnd more\n"
+    tool.run()
+    assert (server.seen[0].method, server.seen[0].cipher) == ("POST", "aes128")
+
+
+@requirement("Y-05")
+@pytest.mark.parametrize("kind", ["application/x-x509-ra-ca-certs", "application/octet-stream", None])
+def test_types_of_the_bag_that_other_servers_say(tool, server, kind):
+    server.ca_type = kind
+    tool.run()
+
+
+@requirement("Z-05")
+def test_junk_beside_pending_is_ignored(tool, server):
+    server.decide = lambda seen: Answer(scepmsg.PENDING, content=b"\0") if len(server.seen) == 1 else Answer()
+    tool.run("--poll-count", "2")
 
 
 @pytest.mark.parametrize("options", [

@@ -1,9 +1,12 @@
 """Section N: PKCSReq and who may have a certificate; and what it then says."""
 
+import time
+
 import der
 import identities
 import pytest
 import scepmsg
+from catalogue import requirement
 from cryptography import x509
 from scepmsg import BAD_MESSAGE_CHECK, BAD_REQUEST, FAILURE
 
@@ -12,26 +15,31 @@ def san(certificate):
     return identities.load(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
 
+@requirement("N-01")
 def test_N_01_subject_and_key(shared):
     request, _, certificate = shared.enrol("demo")
     assert identities.load(certificate).subject.rfc4514_string() == "CN=device"
     assert scepmsg.public_key_of(certificate) == request.identity.spki
 
 
+@requirement("N-02")
 def test_N_02_key_usage_of_the_signer_does_not_matter(shared):
     shared.enrol("open", identity=identities.Identity(key_usage=False))
 
 
+@requirement("N-03", "Y-09")
 def test_N_03_subject_of_the_signer_may_differ(shared):
     shared.enrol("open", identity=identities.Identity(subject="CN=somebody else"))
 
 
+@requirement("N-04")
 def test_N_04_signer_must_have_the_csr_key(shared):
     csr = identities.csr(identities.key(number="victim"))
     line = shared.refused(shared.request("open", csr=csr), BAD_REQUEST, "open")
     assert line["details"]["error"] == "SIGNER_NOT_CSR_KEY"
 
 
+@requirement("N-05", "N-06", "N-07", "X-08")
 def test_N_05_06_07_without_challenge_nothing_is_issued(shared):
     before = len(shared.certificates())
     shared.refused(shared.request("demo"), BAD_REQUEST)
@@ -39,6 +47,7 @@ def test_N_05_06_07_without_challenge_nothing_is_issued(shared):
     assert len(shared.certificates()) == before
 
 
+@requirement("N-08", "X-04")
 def test_N_08_one_time(shared):
     challenge = shared.challenge()
     request, _, _ = shared.enrol("demo", challenge=challenge)
@@ -47,6 +56,7 @@ def test_N_08_one_time(shared):
     assert line["event"] == "challenge.reused"
 
 
+@requirement("N-09", "X-04")
 def test_N_09_stored_as_a_keyed_hash(shared):
     row = shared.challenge_row("demo")
     stored = shared.query("SELECT * FROM challenge WHERE id = ?", row["id"])[0]
@@ -57,6 +67,7 @@ def test_N_09_stored_as_a_keyed_hash(shared):
     assert row["challenge"].encode() not in b"".join(values)
 
 
+@requirement("N-10")
 @pytest.mark.parametrize("subject,sans,allowed", [
     ("CN=pump7", (), True), ("CN=Pump7", (), False), ("CN=pump7,OU=x", (), False), ("CN=pump7,O=x", (), False), ("", (), False),
     ("CN=pump7", (("dns", "a.example"),), True), ("CN=pump7", (("dns", "a.evil"),), False),
@@ -72,18 +83,21 @@ def test_N_10_policy(shared, subject, sans, allowed):
         assert line["event"] == "request.refused" and line["details"]["reasons"]
 
 
+@requirement("N-11")
 def test_N_11_proof_of_possession(shared):
     identity = identities.Identity()
     csr = identities.csr(identity.key, bad_signature=True)
     shared.refused(shared.request("open", identity=identity, csr=csr), BAD_MESSAGE_CHECK, "open")
 
 
+@requirement("N-12")
 @pytest.mark.parametrize("tag", [der.PRINTABLE, der.UTF8, der.IA5, der.T61, der.BMP])
 def test_N_12_string_types_of_the_challenge(shared, tag):
     identity, challenge = identities.Identity(), shared.challenge()
     shared.enrol("demo", challenge=None, identity=identity, csr=identities.csr(identity.key, challenge=challenge, challenge_tag=tag))
 
 
+@requirement("N-13")
 @pytest.mark.parametrize("oid", [identities.EXTENSION_REQUEST, "2.16.840.1.113733.1.9.8", "1.3.6.1.4.1.311.2.1.14"])
 def test_N_13_extension_requests(shared, oid):
     identity = identities.Identity()
@@ -118,9 +132,18 @@ def test_N_15_certificate_profile(shared):
     ca.public_key().verify(found.signature, found.tbs_certificate_bytes, scepmsg.padding.PKCS1v15(), found.signature_hash_algorithm)
 
 
+@requirement("U-07")
 @pytest.mark.parametrize("size,allowed", [(1024, False), (2048, True), (3072, True), (4096, True)])
 def test_U_07_key_sizes(shared, size, allowed):
     identity = identities.Identity(private=identities.key(size=size, number="size"))
     request = shared.request("open", identity=identity)
     reply = shared.reply(request, "open")
     assert (reply.status != FAILURE) == allowed
+
+
+@requirement("N-09")
+def test_N_09_challenges_expire(shared):
+    challenge = shared.challenge("demo", "--ttl", "1s")
+    time.sleep(1.1)
+    line = shared.refused(shared.request("demo", challenge=challenge), BAD_REQUEST)
+    assert line["details"]["error"] == "CHALLENGE_EXPIRED"

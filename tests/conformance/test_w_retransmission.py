@@ -7,7 +7,8 @@ import threading
 import identities
 import pytest
 import scepmsg
-from gateway import PATIENCE
+from catalogue import requirement
+from gateway import PATIENCE, eventually
 from scepmsg import BAD_REQUEST, FAILURE, SUCCESS
 
 
@@ -15,6 +16,7 @@ def issued(shared, alias="demo"):
     return len([row for row in shared.audit("certificate.issued") if row["alias"] == alias])
 
 
+@requirement("W-02", "W-08")
 def test_W_02_same_bytes_twice(shared):
     request, _, certificate = shared.enrol("demo")
     before = issued(shared)
@@ -22,6 +24,7 @@ def test_W_02_same_bytes_twice(shared):
     assert issued(shared) == before
 
 
+@requirement("W-02")
 def test_W_02_same_csr_wrapped_anew(shared):
     request, _, certificate = shared.enrol("demo")
     before = issued(shared)
@@ -32,6 +35,7 @@ def test_W_02_same_csr_wrapped_anew(shared):
     assert issued(shared) == before
 
 
+@requirement("W-02")
 def test_W_02_same_csr_signed_anew(shared):
     """Same CertificationRequestInfo, another signature value (EC signatures always differ; here by digest)."""
     identity, challenge = identities.Identity(), shared.challenge()
@@ -42,6 +46,7 @@ def test_W_02_same_csr_signed_anew(shared):
     assert again == certificate
 
 
+@requirement("W-03")
 def test_W_03_repeated_reply_is_signed_anew(shared):
     request, first, _ = shared.enrol("demo")
     request.sender_nonce = os.urandom(16)
@@ -50,6 +55,7 @@ def test_W_03_repeated_reply_is_signed_anew(shared):
     assert second.signature != first.signature
 
 
+@requirement("W-04")
 def test_W_04_recovery_by_a_new_transaction(shared):
     """A lost reply, and a client that starts over: a new challenge gives a new certificate, the old one gives nothing."""
     identity = identities.Identity()
@@ -59,6 +65,7 @@ def test_W_04_recovery_by_a_new_transaction(shared):
     assert shared.enrol("demo", identity=identity, challenge=shared.challenge())[2] != first
 
 
+@requirement("W-06")
 def test_W_06_another_csr_is_never_mixed_in(shared):
     identity = identities.Identity()
     request, _, _ = shared.enrol("open", identity=identity)
@@ -68,6 +75,7 @@ def test_W_06_another_csr_is_never_mixed_in(shared):
     assert identities.load(certificate).subject.rfc4514_string() == "CN=other"
 
 
+@requirement("W-07", "W-09")
 def test_W_07_09_disconnected_client(shared):
     request = shared.request("demo", challenge=shared.challenge())
     connection = http.client.HTTPConnection("127.0.0.1", shared.port, timeout=PATIENCE)
@@ -107,6 +115,7 @@ def test_W_10_one_challenge_for_many_at_once(shared):
     assert sorted(statuses) == [SUCCESS] + [FAILURE] * 7
 
 
+@requirement("X-01")
 def test_X_01_signed_again_by_a_stranger(shared):
     """A captured envelope under another signature: refused, and the challenge is still the device's."""
     challenge = shared.challenge()
@@ -117,6 +126,7 @@ def test_X_01_signed_again_by_a_stranger(shared):
     assert shared.reply(request).status == SUCCESS
 
 
+@requirement("X-02")
 def test_X_02_corruptions_look_alike(shared):
     identity = identities.Identity()
     kinds = [{"envelope": {"corrupt": kind}} for kind in ("ciphertext", "padding", "key")]
@@ -130,6 +140,7 @@ def test_X_02_corruptions_look_alike(shared):
     assert len(shapes) == 1
 
 
+@requirement("X-12")
 @pytest.mark.parametrize("first", [True, False])
 def test_X_12_signer_is_found_by_its_identifier(shared, first):
     identity, stranger = identities.Identity(), identities.Identity(subject="CN=stranger")
@@ -137,10 +148,12 @@ def test_X_12_signer_is_found_by_its_identifier(shared, first):
     shared.enrol("open", identity=identity, certificates=bag)
 
 
+@requirement("AA-01", "Y-13")
 def test_AA_01_ca_ident_selects_nobody(shared):
     assert shared.get("demo", "GetCACert", "other").body == shared.get("demo", "GetCACert").body
 
 
+@requirement("AA-02")
 def test_AA_02_tenants_share_nothing(shared):
     assert scepmsg.public_key_of(shared.ra("demo")) != scepmsg.public_key_of(shared.ra("other"))
     challenge = shared.challenge("other")
@@ -155,6 +168,25 @@ def test_AA_02_tenants_share_nothing(shared):
     assert shared.reply(request, "other").issued(request)[0] == certificate
 
 
+@requirement("AA-04")
 def test_AA_04_unknown_alias_is_a_missing_page(shared):
     answers = [shared.http("GET", path) for path in ("/scep/nobody?operation=GetCACaps", "/nothing/here", "/scep/nobody/else")]
     assert {answer.status for answer in answers} == {404} and len({answer.body for answer in answers}) == 1
+
+
+@requirement("W-05")
+def test_W_05_new_request_after_a_lost_reply(gateways):
+    """Figures 10 and 12 without their polls: the client was told PENDING, lost its answer, and begins a new transaction."""
+    gateway = gateways({"demo": {"backend": "ca", "challenge": {"type": "none"}}}, enroll={"wait": "0s"}).start()
+    identity = identities.Identity()
+
+    def asked():
+        request = gateway.request("demo", identity=identity)
+        return request, gateway.reply(request)
+
+    first, _ = asked()
+    again, reply = asked()
+    assert again.transaction_id != first.transaction_id and reply.status in (SUCCESS, scepmsg.PENDING)
+    for request in (first, again):
+        eventually(lambda request=request: gateway.reply(request).status == SUCCESS, "each has its own end")
+    assert gateway.reply(first).issued(first) != gateway.reply(again).issued(again)

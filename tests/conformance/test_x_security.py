@@ -8,6 +8,8 @@ import der
 import identities
 import pytest
 import scepmsg
+from catalogue import requirement
+from scepmsg import BAD_REQUEST
 
 BLOCK = 16
 # An IssuerAndSubject and an IssuerAndSerialNumber that swallow all but the last octet of three blocks. That one is padding when it is
@@ -35,6 +37,7 @@ def envelope(recipient, iv, ciphertext):
     return der.seq(der.oid(scepmsg.ENVELOPED_DATA), der.tlv(0xA0, der.seq(der.integer(0), der.tlv(der.SET, recipient), encrypted)))
 
 
+@requirement("X-02")
 @pytest.mark.parametrize("message_type", HEADS)
 def test_X_02_no_answer_tells_the_padding(shared, recorded, message_type):
     """How a request begins is known, so its first block can be made to say anything. The guess that is right is known here, too."""
@@ -50,3 +53,27 @@ def test_X_02_no_answer_tells_the_padding(shared, recorded, message_type):
         reply = shared.reply(request, "demo")
         answers.add((reply.status, reply.fail_info, reply.text(scepmsg.FAIL_INFO_TEXT)))
     assert len(answers) == 1, answers
+
+
+@requirement("X-09")
+def test_X_09_refused_challenges_are_limited(gateways):
+    """Per alias and source, and not for the neighbour. That no challenge reaches log, store or trail is asserted of every gateway."""
+    one_time = {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 3}}
+    gateway = gateways({"demo": one_time, "other": one_time}).start()
+    gateway.secrets.add("a guess that must not be found")
+    for _ in range(3):
+        gateway.refused(gateway.request("demo", challenge="a guess that must not be found"), BAD_REQUEST)
+    line = gateway.refused(gateway.request("demo", challenge=gateway.challenge()), BAD_REQUEST)
+    assert line["details"]["error"] == "CHALLENGE_LIMITED"
+    gateway.enrol("other")
+
+
+@requirement("X-11")
+def test_X_11_refusals_sign_nothing_that_the_sender_chose(shared):
+    """Of what came in, transactionID and nonce alone are echoed, both bounded; Reply knows every attribute that may be there."""
+    note = "please sign this"
+    request = shared.request("open", more=(("1.2.3.4", der.text(note)),), envelope={"cipher": "rc2"})
+    answer = shared.post("open", request.build())
+    assert scepmsg.Reply(answer.body).check(request).status == scepmsg.FAILURE and note.encode() not in answer.body
+    for bend in ({"transaction_id": "x" * 256}, {"sender_nonce": bytes(65)}):
+        assert shared.post("open", shared.request("open", envelope={"cipher": "rc2"}, **bend).build()).status == 400

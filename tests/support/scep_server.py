@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 DER = serialization.Encoding.DER
 
 
-def certify(subject, public_key, issuer, issuer_key, *, ca=False, usage=None):
+def certify(subject, public_key, issuer, issuer_key, *, ca=False, usage=None, more=()):
     now = datetime.datetime.utcnow()
     names = [subject if isinstance(subject, x509.Name) else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]),
              x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])]
@@ -32,6 +32,8 @@ def certify(subject, public_key, issuer, issuer_key, *, ca=False, usage=None):
         flags = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
                                "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
         builder = builder.add_extension(x509.KeyUsage(**(flags | dict.fromkeys(usage, True))), critical=True)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
@@ -59,6 +61,7 @@ class Answer:
     signer: tuple = None  # (key, certificate) instead of the RA
     certificates: list = None  # inside the envelope, instead of the issued one
     http_status: int = 200
+    embed: bool = True  # the signer's certificate in the reply, which NDES leaves out
 
 
 class ScepServer:
@@ -67,7 +70,8 @@ class ScepServer:
     def __init__(self, decide=lambda seen: Answer(), capabilities="AES\nPOSTPKIOperation\nRenewal\nSHA-256\nSCEPStandard\n"):
         self.decide = decide
         self.capabilities = capabilities
-        self.seen = []
+        self.seen, self.targets = [], []  # requests, and what stood in their request lines
+        self.ca_type, self.capabilities_type = "application/x-x509-ca-ra-cert", "text/plain"
         self.ca_key, self.ra_key = identities.key(number="ca"), identities.key(number="ra")
         self.ca = certify("Test CA", self.ca_key.public_key(), "Test CA", self.ca_key, ca=True, usage=["key_cert_sign"])
         self.ra = certify("Test RA", self.ra_key.public_key(), "Test CA", self.ca_key,
@@ -144,9 +148,10 @@ class ScepServer:
             values[scepmsg.FAIL_INFO_TEXT] = der.text(answer.fail_text, der.UTF8)
         sets = {identifier: der.set_of(value) for identifier, value in values.items()} | answer.bend
         attributes = b"".join(sorted(der.seq(der.oid(identifier), value) for identifier, value in sets.items() if value))
-        return self.sign(attributes, content, seen.digest, answer.signer or (self.ra_key, self.ra.public_bytes(DER)))
+        return self.sign(attributes, content, seen.digest, answer.signer or (self.ra_key, self.ra.public_bytes(DER)),
+                         answer.embed)
 
-    def sign(self, attributes, content, digest, signer):
+    def sign(self, attributes, content, digest, signer, embed):
         key, certificate = signer
         serial, issuer, _ = scepmsg.certificate_fields(certificate)
         algorithm = der.seq(der.oid(scepmsg.DIGESTS[digest]), der.null())
@@ -155,7 +160,7 @@ class ScepServer:
                        der.octets(identities.sign(key, der.tlv(der.SET, attributes), digest)))
         inner = der.tlv(0xA0, der.octets(content)) if content is not None else b""
         data = der.seq(der.integer(1), der.set_of(algorithm), der.seq(der.oid(scepmsg.ID_DATA), inner),
-                       der.tlv(0xA0, certificate), der.set_of(info))
+                       der.tlv(0xA0, certificate) if embed else b"", der.set_of(info))
         return der.seq(der.oid(scepmsg.SIGNED_DATA), der.tlv(0xA0, data))
 
     def csr_of(self, seen):
@@ -178,18 +183,20 @@ class ScepServer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def send(self, status, kind, body):
                 self.send_response(status)
-                self.send_header("Content-Type", kind)
+                if kind:
+                    self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
             def do_GET(self):
+                server.targets.append(self.path)
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query.replace("+", "%2B"))
                 operation = query["operation"][0]
                 if operation == "GetCACaps":
-                    self.send(200 if server.capabilities is not None else 404, "text/plain", (server.capabilities or "").encode())
+                    self.send(200 if server.capabilities is not None else 404, server.capabilities_type, (server.capabilities or "").encode())
                 elif operation == "GetCACert":
-                    self.send(200, "application/x-x509-ca-ra-cert", server.bag())
+                    self.send(200, server.ca_type, server.bag())
                 else:
                     message = base64.b64decode(query["message"][0], validate=True)
                     self.send(*self.answered(server.pki_operation("GET", message)))

@@ -69,6 +69,21 @@ def subject_key_identifier(certificate):
         return x509.SubjectKeyIdentifier.from_public_key(identities.load(certificate).public_key()).digest
 
 
+def password_recipient(content_key, password, iterations):
+    """PasswordRecipientInfo: PBKDF2 with SHA-1, and the key wrapped as in RFC 3211 with AES-128. A count that nobody would wait for
+    is told, not done."""
+    salt, iv, checked = os.urandom(8), os.urandom(16), bytes(octet ^ 0xFF for octet in content_key[:3])
+    wrapping = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, min(iterations, 100000), 16)
+    block = bytes([len(content_key)]) + checked + content_key
+    block += os.urandom(-len(block) % 16)
+    once = encrypt("aes128", wrapping, iv, block, pad=False)
+    secret = encrypt("aes128", wrapping, once[-16:], once, pad=False)
+    derivation = der.seq(der.octets(salt), der.integer(iterations), der.integer(16))
+    cipher = der.seq(der.oid(CIPHERS["aes128"][0]), der.octets(iv))
+    return der.tlv(0xA3, der.integer(0) + der.tlv(0xA0, der.oid("1.2.840.113549.1.5.12") + derivation) +
+                   der.seq(der.oid("1.2.840.113549.1.9.16.3.9"), cipher) + der.octets(secret))
+
+
 @dataclass
 class Envelope:
     """EnvelopedData for some recipients."""
@@ -78,10 +93,12 @@ class Envelope:
     transport: str = "v15"  # or "oaep"
     oaep_digest: str = "sha256"
     mgf1_digest: str = "sha256"
-    recipient_id: str = "issuer_serial"  # or "ski"
+    recipient_id: str = "issuer_serial"  # or "ski"; or "wrapped_ski": the extension's value, an OCTET STRING, inside
     content_type: str = ID_DATA
     corrupt: str = ""  # "ciphertext", "padding", "key", "iv", "block": not a multiple of the block; "empty"
     ber: bool = False
+    password: str = ""  # one more recipient, by password (RFC 5652 section 6.2.4)
+    iterations: int = 1000
 
     def build(self, plain):
         identifier, key_size, block = CIPHERS[self.cipher]
@@ -96,7 +113,10 @@ class Envelope:
             secret = secret[:middle] + bytes([secret[middle] ^ 0x80]) + secret[middle + 1:]
         secret = {"block": secret[:-3], "empty": b""}.get(self.corrupt, secret)
         parameters = der.octets(iv[:-1] if self.corrupt == "iv" else iv)
-        infos = der.tlv(der.SET, b"".join(self.recipient(certificate, content_key) for certificate in self.recipients))
+        infos = [self.recipient(certificate, content_key) for certificate in self.recipients]
+        if self.password:
+            infos.append(password_recipient(content_key, self.password, self.iterations))
+        infos = der.tlv(der.SET, b"".join(infos))
         algorithm = der.seq(der.oid(identifier), parameters)
         if not self.ber:
             encrypted = der.seq(der.oid(self.content_type), algorithm, der.tlv(0x80, secret))
@@ -107,7 +127,7 @@ class Envelope:
         return der.indefinite(der.SEQUENCE, der.oid(ENVELOPED_DATA) + der.indefinite(0xA0, data))
 
     def version(self):
-        return 2 if self.recipient_id == "ski" else 0
+        return 3 if self.password else 0 if self.recipient_id == "issuer_serial" else 2
 
     def recipient(self, certificate, content_key):
         public = identities.load(certificate).public_key()
@@ -119,8 +139,9 @@ class Envelope:
             algorithm = der.seq(der.oid(RSA_ENCRYPTION), der.null())
         if self.corrupt == "key":
             secret = secret[:-1] + bytes([secret[-1] ^ 1])
-        if self.recipient_id == "ski":
-            identifier, version = der.tlv(0x80, subject_key_identifier(certificate)), 2
+        if self.recipient_id in ("ski", "wrapped_ski"):
+            value = subject_key_identifier(certificate)
+            identifier, version = der.tlv(0x80, der.octets(value) if self.recipient_id == "wrapped_ski" else value), 2
         else:
             serial, issuer, _ = certificate_fields(certificate)
             identifier, version = der.seq(issuer, serial), 0
@@ -142,6 +163,8 @@ class Request:
     signer_id: str = "issuer_serial"  # or "ski"
     signers: int = 1
     certificates: list = None  # None: the signer's
+    crls: tuple = ()
+    unsigned: tuple = ()  # (oid, DER value): unsigned attributes
     text_tag: int = der.PRINTABLE
     omit: tuple = ()  # OIDs of attributes to leave out
     duplicate: tuple = ()  # OIDs to bring twice
@@ -185,8 +208,9 @@ class Request:
         else:
             identifier, version = der.seq(self.identity.issuer, self.identity.serial), 1
         signed = der.tlv(0xA0, attributes) if attributes else b""
+        more = b"".join(der.seq(der.oid(kind), der.set_of(value)) for kind, value in self.unsigned)
         return der.seq(der.integer(version), identifier, der.seq(der.oid(DIGESTS[self.digest]), der.null()), signed, algorithm,
-                       der.octets(signature))
+                       der.octets(signature), der.tlv(0xA1, more) if more else b"")
 
     def build(self):
         content = self.content
@@ -197,6 +221,7 @@ class Request:
             content = content[:-1] + bytes([content[-1] ^ 1])
         certificates = [self.identity.certificate] if self.certificates is None else self.certificates
         bag = der.tlv(0xA0, b"".join(certificates)) if certificates else b""
+        bag += der.tlv(0xA1, b"".join(self.crls)) if self.crls else b""
         algorithms_used = der.set_of(der.seq(der.oid(DIGESTS[self.digest]), der.null()))
         version = der.integer(3 if self.signer_id == "ski" else 1)
         if not self.ber:
