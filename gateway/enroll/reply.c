@@ -21,10 +21,23 @@ static void seal_done(void *data)
     enrolment_resume(e);
 }
 
+static bool is_challenge_failure(enum error_code code)
+{
+    return code == ERR_CHALLENGE_REFUSED || code == ERR_CHALLENGE_EXPIRED || code == ERR_CHALLENGE_REUSED ||
+           code == ERR_CHALLENGE_BINDING || code == ERR_CHALLENGE_LIMITED;
+}
+
+/* compat.refused_challenge_as_401: whoever did not prove that he may ask is answered by HTTP. */
+static bool is_unauthorized(const struct enrolment *e)
+{
+    return e->alias->settings->compat.refused_challenge_as_401 && e->outcome.status == SCEP_FAILURE &&
+           (e->outcome.error == ERR_CHALLENGE_MISSING || is_challenge_failure(e->outcome.error));
+}
+
 /* A CertRep needs a readable transactionID and nonce, and an error that RFC 8894 has a failInfo for. */
 static bool can_seal(const struct enrolment *e)
 {
-    if (!e->opening.message)
+    if (!e->opening.message || is_unauthorized(e))
         return false;
     return e->outcome.status != SCEP_FAILURE || error_info(e->outcome.error)->fail != FAIL_NONE;
 }
@@ -98,12 +111,6 @@ enum step_result step_sealed(struct enrolment *e)
 static const char *status_name(enum scep_pki_status status)
 {
     return status == SCEP_SUCCESS ? "success" : status == SCEP_PENDING ? "pending" : "failure";
-}
-
-static bool is_challenge_failure(enum error_code code)
-{
-    return code == ERR_CHALLENGE_REFUSED || code == ERR_CHALLENGE_EXPIRED || code == ERR_CHALLENGE_REUSED ||
-           code == ERR_CHALLENGE_BINDING || code == ERR_CHALLENGE_LIMITED;
 }
 
 static void count_reply(const struct enrolment *e, int http_status)
@@ -190,7 +197,7 @@ enum step_result step_reply(struct enrolment *e)
     static const struct http_header no_store[] = {{"Cache-Control", "no-store"}};
     const struct error_info *info = error_info(e->outcome.error);
     struct bytes der = buffer_bytes(&e->sealing.der);
-    int http_status = der.len ? 200 : info->http_status;
+    int http_status = der.len ? 200 : is_unauthorized(e) ? 401 : info->http_status;
     log_reply(e);
     count_reply(e, http_status);
     if (e->error.code != ERR_OK)

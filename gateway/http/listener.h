@@ -68,5 +68,6 @@ struct http_header {
 /* Answers and frees the exchange. HEAD gets the headers alone. `body` is copied. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct bytes body,
                 const struct http_header *headers, size_t header_count);
-/* A bare error: status, one sentence as text/plain, Retry-After when retry_after > 0 (ms), Allow for 405. */
+/* A bare error: status, one sentence as text/plain, Retry-After when retry_after > 0 (ms), Allow for 405,
+ * WWW-Authenticate for 401. */
 void http_reply_error(struct http_exchange *x, int status, const char *sentence, int64_t retry_after);

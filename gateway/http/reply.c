@@ -106,7 +106,7 @@ void http_reply(struct http_exchange *public, int status, const char *content_ty
 void http_reply_error(struct http_exchange *x, int status, const char *sentence, int64_t retry_after)
 {
     char text[512], seconds[24];
-    struct http_header headers[3] = {{"Cache-Control", "no-store"}};
+    struct http_header headers[4] = {{"Cache-Control", "no-store"}};
     size_t count = 1;
     int len = snprintf(text, sizeof text, "%s\n", sentence);
     if (retry_after > 0) {
@@ -115,6 +115,8 @@ void http_reply_error(struct http_exchange *x, int status, const char *sentence,
     }
     if (status == 405)
         headers[count++] = (struct http_header){"Allow", "GET, HEAD, POST"};
+    if (status == 401) /* RFC 9110 section 15.5.2 wants one; none is registered for a secret inside a CMS */
+        headers[count++] = (struct http_header){"WWW-Authenticate", "SCEP"};
     size_t used = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     http_reply(x, status, "text/plain; charset=utf-8", bytes_of(text, used), headers, count);
 }

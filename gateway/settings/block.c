@@ -125,17 +125,28 @@ struct place block_place(const struct setting_block *b, const char *path)
     return v && v->at.line ? v->at : b->at;
 }
 
-bool block_put_text(struct setting_block *b, const char *path, const char *text)
+static bool put(struct setting_block *b, struct setting_value v)
 {
-    struct setting_value v = {.row = (uint16_t)block_row(b, path), .text = strdup(text)};
-    struct setting_value *values = v.text ? realloc(b->values, (b->count + 1) * sizeof *values) : NULL;
-    if (!values) {
-        free(v.text);
+    struct setting_value *values = realloc(b->values, (b->count + 1) * sizeof *values);
+    if (!values)
         return false;
-    }
     b->values = values;
     b->values[b->count++] = v;
     return true;
+}
+
+bool block_put_text(struct setting_block *b, const char *path, const char *text)
+{
+    struct setting_value v = {.row = (uint16_t)block_row(b, path), .text = strdup(text)};
+    if (v.text && put(b, v))
+        return true;
+    free(v.text);
+    return false;
+}
+
+bool block_put_bool(struct setting_block *b, const char *path, bool value)
+{
+    return put(b, (struct setting_value){.row = (uint16_t)block_row(b, path), .number = value});
 }
 
 /* ---- reading by path ----------------------------------------------------------------------------------- */

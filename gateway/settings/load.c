@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "scep/message.h"
 #include "settings/check.h"
+#include "settings/families.h"
 #include "settings/forms.h"
 #include "settings/schema.h"
 #include "settings/section.h"
@@ -215,6 +216,8 @@ static bool read_defaults(struct load *l, const struct node *root)
             problem(l->reader.problems, b->values[i].at,
                     "`%s` cannot stand in `defaults`: every alias would claim the same", path);
     }
+    if (!families_apply(b, l->reader.problems))
+        return out_of_memory(l);
     section_clear(schema_alias, schema_alias_count, &l->common);
     section_bind(b->parent, &l->common);
     section_bind(b, &l->common);
@@ -255,6 +258,8 @@ static bool read_alias(struct load *l, const struct node *key)
     section_read(&l->reader, a->block, key->next, NULL);
     snprintf(what, sizeof what, "alias `%s`", a->name);
     section_require(&l->reader, a->block, what);
+    if (!families_apply(a->block, l->reader.problems))
+        return out_of_memory(l);
     section_bind(a->block, a);
     derive_alias(a);
     return true;

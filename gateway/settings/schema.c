@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "scep/message.h"
+#include "settings/families.h"
 #include "settings/forms.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
@@ -275,6 +276,11 @@ const struct setting_row schema_alias[] = {
     {"proxy_signers.fingerprints", SETTING_LIST, AT(proxy_signers.fingerprints), 0, 1024, "[]",
      .check = form_fingerprint, .help = "The same for single signer certificates, by their SHA-256."},
 
+    {"compat.clients", SETTING_CHOICES, 0, 0, 8, "[]", FAMILIES, SETTING_UNBOUND,
+     "Families of clients that enrol here. Each sets the rows of `compat` below that it needs, unless they "
+     "are written beside it: "
+     "`get_pki_operation: true` for all but windows, `fail_info_text: false` for cisco_ios and cisco_pix, "
+     "`root_in_get_ca_cert: false` for apple and windows. None allows an algorithm or leaves out a check."},
     {"compat.obsolete_algorithms", SETTING_CHOICES, 0, 0, 2, "[]", "des md5", SETTING_UNBOUND,
      "Accept what is broken, for devices that know nothing else (PIX, IOS 12). Anybody who records the "
      "traffic can read the "
@@ -285,6 +291,11 @@ const struct setting_row schema_alias[] = {
      .help = "Accept PKIOperation by GET, as certmonger and old clients send it."},
     {"compat.root_in_get_ca_cert", SETTING_BOOL, AT(compat.root_in_get_ca_cert), .initial = "true",
      .help = "Answer GetCACert with the chain up to the root, not only up to the last intermediate."},
+    {"compat.refused_challenge_as_401", SETTING_BOOL, AT(compat.refused_challenge_as_401), .initial = "false",
+     .help =
+         "Answer a missing or refused challenge with HTTP status 401 instead of a CertRep, for proxies and "
+         "clients that look at the "
+         "status alone. Clients that follow RFC 8894 take it for a broken server."},
 
     {"transaction.retransmit_window", SETTING_DURATION, AT(transaction.retransmit_window), MINUTE, 365 * DAY,
      "24h", .help = "A request that comes again within this time gets the same certificate again."},

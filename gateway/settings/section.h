@@ -36,6 +36,7 @@ size_t block_row(const struct setting_block *b, const char *path); /* aborts whe
 struct place block_place(const struct setting_block *b, const char *path);
 /* A value that follows from others (a path under the state folder). false when out of memory. */
 bool block_put_text(struct setting_block *b, const char *path, const char *text);
+bool block_put_bool(struct setting_block *b, const char *path, bool value);
 
 /* Reads a map into a block. `others` are keys that the caller reads (ended by NULL), or NULL. All problems
  * are added. */

@@ -91,6 +91,7 @@ struct compat_settings {
     bool fail_info_text;
     bool get_pki_operation;
     bool root_in_get_ca_cert;
+    bool refused_challenge_as_401;
 };
 
 struct transaction_settings {
