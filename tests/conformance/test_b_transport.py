@@ -8,7 +8,7 @@ import urllib.parse
 import identities
 import pytest
 import scepmsg
-from catalogue import requirement
+from catalogue import quirk, requirement
 
 
 def enrols(shared, target, request, **http):
@@ -140,6 +140,7 @@ def test_B_12_escaped_twice(shared):
 
 
 @requirement("B-13")
+@quirk("60")
 def test_B_13_long_request_lines(shared):
     identity = identities.Identity()
     csr = identities.csr(identity.key, sans=[("dns", f"name{n}.{'x' * 50}.example") for n in range(60)])
@@ -166,6 +167,7 @@ def test_B_15_any_content_type(shared, content_type):
 
 
 @requirement("B-16")
+@quirk("44")
 def test_B_16_reply_is_binary(shared):
     answer = shared.post("open", shared.request("open").build())
     assert answer.headers["content-type"] == "application/x-pki-message" and answer.body[0] == 0x30

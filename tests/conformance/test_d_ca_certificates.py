@@ -4,7 +4,7 @@ import der
 import identities
 import pytest
 import scepmsg
-from catalogue import requirement
+from catalogue import quirk, requirement
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding
 
@@ -77,6 +77,7 @@ def test_D_11_bag_is_byte_exact(shared):
 
 
 @requirement("E-01", "E-02")
+@quirk("13")
 def test_E_01_02_ra_key_usage(shared):
     usage = key_usage(shared.ra("open"))
     assert usage.digital_signature and usage.key_encipherment and not usage.key_cert_sign

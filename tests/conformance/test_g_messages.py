@@ -7,7 +7,7 @@ import der
 import identities
 import pytest
 import scepmsg
-from catalogue import requirement
+from catalogue import quirk, requirement
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -57,6 +57,7 @@ def test_G_05_content_is_a_complete_content_info(shared):
 
 
 @requirement("G-06")
+@quirk("41", "42", "89c")
 @pytest.mark.parametrize("cipher", ["aes128", "3des"])
 def test_G_06_ber_is_read_and_der_is_written(shared, cipher):
     request = shared.request("open", ber=True, envelope={"cipher": cipher})
@@ -116,6 +117,7 @@ def test_H_01_every_attribute_is_needed(shared, omitted):
 
 
 @requirement("H-02", "H-03", "H-04")
+@quirk("24", "43")
 def test_H_02_03_04_reply_attributes(shared):
     """Their types are asserted by Reply; here, which there are."""
     common = {scepmsg.CONTENT_TYPE, scepmsg.MESSAGE_DIGEST, scepmsg.TRANSACTION_ID, scepmsg.MESSAGE_TYPE, scepmsg.PKI_STATUS,
@@ -140,6 +142,7 @@ def test_H_06_string_types_are_read_and_printable_is_written(shared, tag):
 
 
 @requirement("H-07")
+@quirk("46")
 def test_H_07_unknown_attributes_are_ignored(shared):
     shared.enrol("open", more=(("1.2.840.113549.1.9.25.3", der.octets(os.urandom(16))),
                                ("1.3.6.1.4.1.311.21.33", der.text("-2147024809")),
@@ -208,6 +211,7 @@ def test_J_02_types_that_are_not_served_yet_are_refused(shared, value):
 
 
 @requirement("K-01", "K-03")
+@quirk("69")
 def test_K_01_03_nonces_are_16_fresh_bytes(shared):
     nonces = {shared.enrol("open")[1].attributes[scepmsg.SENDER_NONCE] for _ in range(20)}
     assert len(nonces) == 20 and {len(nonce) for nonce in nonces} == {16}
@@ -304,6 +308,7 @@ def test_M_10_signer_without_key_encipherment(shared):
 
 
 @requirement("M-11", "M-12")
+@quirk("89b", "89e")
 @pytest.mark.parametrize("cipher", ["aes128", "aes192", "aes256", "3des"])
 @pytest.mark.parametrize("digest", ["sha1", "sha224", "sha256", "sha384", "sha512"])
 def test_M_11_12_algorithms_are_mirrored(shared, cipher, digest):
