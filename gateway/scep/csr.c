@@ -133,19 +133,41 @@ static enum error_code verify(struct parsed *p, EVP_PKEY *known, struct bytes kn
     return signature_verifies(p, key) ? ERR_OK : malformed(e, "its signature does not verify");
 }
 
-/* What breaks off earlier costs what a bad signature does, a key decoded and a signature compared: else the
- * time would tell how much of a changed ciphertext still reads as a request. */
-static void spend(struct bytes spki)
+/* AlgorithmIdentifiers sha256WithRSAEncryption and ecdsa-with-SHA256, and an ECDSA signature of r = s = 1. */
+static const uint8_t rsa_sha256[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86,
+                                     0xF7, 0x0D, 0x01, 0x01, 0x0B, 0x05, 0x00};
+static const uint8_t ecdsa_sha256[] = {0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86,
+                                       0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02};
+static const uint8_t ecdsa_one[] = {0x03, 0x09, 0x00, 0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01};
+
+#define RSA_SIGNATURE_MAX 2048
+
+/* A BIT STRING of as many ones as an RSA signature by the key has octets. */
+static struct bytes no_rsa_signature(uint8_t out[RSA_SIGNATURE_MAX + 5], const EVP_PKEY *key)
 {
-    static const uint8_t digest[SHA256_DIGEST_LENGTH] = {0};
-    uint8_t signature[2048];
-    memset(signature, 1, sizeof signature);
-    const uint8_t *at = spki.data;
-    CLEANUP(EVP_PKEY) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    CLEANUP(EVP_PKEY_CTX) EVP_PKEY_CTX *context = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
-    size_t len = key ? (size_t)EVP_PKEY_get_size(key) : 0;
-    if (context && len <= sizeof signature && EVP_PKEY_verify_init(context) == 1)
-        (void)EVP_PKEY_verify(context, signature, len, digest, sizeof digest);
+    size_t len = (size_t)EVP_PKEY_get_size(key);
+    if (len > RSA_SIGNATURE_MAX)
+        len = RSA_SIGNATURE_MAX;
+    const uint8_t head[] = {0x03, 0x82, (uint8_t)((len + 1) >> 8), (uint8_t)(len + 1), 0x00};
+    memcpy(out, head, sizeof head);
+    memset(out + sizeof head, 1, len);
+    return bytes_of(out, sizeof head + len);
+}
+
+/* What breaks off earlier costs what a bad signature does: the same path is gone with the signer's key
+ * and a signature that is none. Else the time would tell how much of a changed ciphertext still reads as a
+ * request. */
+static void spend(const struct parsed *p, EVP_PKEY *known, struct bytes known_spki, int rsa_max_bits)
+{
+    uint8_t none[RSA_SIGNATURE_MAX + 5];
+    bool rsa = EVP_PKEY_get_base_id(known) == EVP_PKEY_RSA;
+    struct parsed stand_in = {.csr.spki_der = known_spki, .info = p->csr.der.len ? p->csr.der : known_spki};
+    stand_in.algorithm =
+        rsa ? bytes_of(rsa_sha256, sizeof rsa_sha256) : bytes_of(ecdsa_sha256, sizeof ecdsa_sha256);
+    stand_in.signature = rsa ? no_rsa_signature(none, known) : bytes_of(ecdsa_one, sizeof ecdsa_one);
+    SHA256(stand_in.info.data, stand_in.info.len, stand_in.csr.info_sha256);
+    SHA256(known_spki.data, known_spki.len, stand_in.csr.spki_sha256);
+    (void)verify(&stand_in, NULL, (struct bytes){0}, rsa_max_bits, NULL);
 }
 
 /* ---- attributes ---------------------------------------------------------------------------------------- */
@@ -279,7 +301,7 @@ enum error_code csr_parse(struct csr **out, struct bytes der, EVP_PKEY *known_ke
     if (!code)
         code = verify(p, known_key, known_spki, rsa_max_bits, e);
     if (code && !p->tried && known_key)
-        spend(known_spki);
+        spend(p, known_key, known_spki, rsa_max_bits);
     if (!code)
         code = read_subject(p, e);
     if (!code)
