@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import oracle
 import redis_store
 import servers
 
@@ -130,6 +131,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--size", choices=PROGRAMS, default="default")
     parser.add_argument("--store", action="store_true", help="compare the stores: SQLite and Redis")
+    parser.add_argument("--oracle", action="store_true",
+                        help="instead: whether the time of a refusal tells what was wrong with the message")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run")
     arguments = parser.parse_args()
     size = PROGRAMS[arguments.size]
@@ -137,6 +140,9 @@ def main():
     try:
         if arguments.store:
             redis_store.run(load, arguments.build.resolve(), folder, arguments.size)
+            return
+        if arguments.oracle:
+            oracle.run(arguments.build.resolve(), folder, arguments.size)
             return
         rounds, other = measure(arguments.build.resolve(), folder, size)
     finally:
