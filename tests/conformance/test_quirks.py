@@ -85,8 +85,8 @@ ESCAPES = {
 @quirk("1", "2", "3", "4", "50", "84", "89a", "89i")
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_quirk_escapes_of_a_get(shared, escape):
-    identity = identities.Identity(private=identities.key(number="escapes"))
-    while True:
+    while True:  # another serial number may be of another length, and '=' depends on it
+        identity = identities.Identity(private=identities.key(number="escapes"))
         request = shared.request("open", identity=identity, envelope={"cipher": "3des"})
         text = encoded(request.build())
         if {"+", "/", "="} <= set(text):
@@ -274,7 +274,7 @@ def test_quirk_envelope_that_says_encrypted_data(shared):
 
 @quirk("87")
 def test_quirk_key_identifier_in_an_octet_string(shared):
-    shared.enrol("open", envelope={"recipient_id": "wrapped_ski"})
+    shared.enrol("open", envelope={"recipient_id": "wrapped"})
 
 
 @quirk("88")

@@ -93,7 +93,7 @@ class Envelope:
     transport: str = "v15"  # or "oaep"
     oaep_digest: str = "sha256"
     mgf1_digest: str = "sha256"
-    recipient_id: str = "issuer_serial"  # or "ski"; or "wrapped_ski": the extension's value, an OCTET STRING, inside
+    recipient_id: str = "issuer_serial"  # or "ski", or "wrapped": the extension's value, an OCTET STRING in an OCTET STRING
     content_type: str = ID_DATA
     corrupt: str = ""  # "ciphertext", "padding", "key", "iv", "block": not a multiple of the block; "empty"
     ber: bool = False
@@ -139,9 +139,9 @@ class Envelope:
             algorithm = der.seq(der.oid(RSA_ENCRYPTION), der.null())
         if self.corrupt == "key":
             secret = secret[:-1] + bytes([secret[-1] ^ 1])
-        if self.recipient_id in ("ski", "wrapped_ski"):
+        if self.recipient_id in ("ski", "wrapped"):
             value = subject_key_identifier(certificate)
-            identifier, version = der.tlv(0x80, der.octets(value) if self.recipient_id == "wrapped_ski" else value), 2
+            identifier, version = der.tlv(0x80, der.octets(value) if self.recipient_id == "wrapped" else value), 2
         else:
             serial, issuer, _ = certificate_fields(certificate)
             identifier, version = der.seq(issuer, serial), 0
