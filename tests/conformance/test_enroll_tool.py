@@ -311,7 +311,7 @@ def test_signing_and_encryption_certificates_as_ndes_has_them(tool, server, sign
 
 
 @requirement("Z-04", "Y-11")
-@quirk("86")
+@quirk("78", "86")
 @pytest.mark.parametrize("status", [scepmsg.SUCCESS, scepmsg.FAILURE])
 def test_a_reply_without_certificates_is_verified_by_the_known_ra(tool, server, status):
     server.decide = lambda seen: Answer(status, None if status == scepmsg.SUCCESS else scepmsg.BAD_REQUEST, embed=False)
