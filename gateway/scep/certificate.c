@@ -140,6 +140,7 @@ enum error_code certificate_read(struct certificate_facts *out, struct bytes der
         return error_set_openssl(e, ERR_KEY_UNUSABLE, "this is not one DER certificate");
     const struct certificate_tbs *t = c->tbs;
     memset(out, 0, sizeof *out);
+    out->self_issued = X509_NAME_cmp(t->issuer, t->subject) == 0;
     if (!serial_text(out->serial, sizeof out->serial, t->serial) ||
         !name_text(out->issuer, sizeof out->issuer, t->issuer) ||
         !name_text(out->subject, sizeof out->subject, t->subject) ||

@@ -12,6 +12,7 @@ struct certificate_facts {
     char issuer[512];                     /* RFC 2253, shortened */
     char subject[512];                    /* RFC 2253, shortened */
     int64_t not_before, not_after;        /* ms since 1970 UTC */
+    bool self_issued;                     /* issuer and subject are the same Name */
     uint8_t spki_sha256[32];              /* of the SubjectPublicKeyInfo, byte for byte */
 };
 

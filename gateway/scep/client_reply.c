@@ -133,11 +133,11 @@ static enum error_code read_status(struct scep_client_reply *out, const CMS_Sign
     return out->status == SCEP_FAILURE ? read_failure(out, signer, e) : ERR_OK;
 }
 
-static bool for_password(CMS_ContentInfo *envelope)
+static bool has_recipient(CMS_ContentInfo *envelope, int type)
 {
     STACK_OF(CMS_RecipientInfo) *recipients = CMS_get0_RecipientInfos(envelope);
     for (int i = 0; i < sk_CMS_RecipientInfo_num(recipients); i++)
-        if (CMS_RecipientInfo_type(sk_CMS_RecipientInfo_value(recipients, i)) == CMS_RECIPINFO_PASS)
+        if (CMS_RecipientInfo_type(sk_CMS_RecipientInfo_value(recipients, i)) == type)
             return true;
     return false;
 }
@@ -179,13 +179,13 @@ static enum error_code decrypt(BIO *out, struct bytes der, const struct scep_cli
                                  "the content of the reply is no EnvelopedData (RFC 8894 3.2.2)");
     EVP_PKEY *key = r->signer_key;
     X509 *certificate = r->signer;
-    if (for_password(envelope)) {
+    if (has_recipient(envelope, CMS_RECIPINFO_PASS)) {
         enum error_code code = unlock_with_password(envelope, der, password, e);
         if (code)
             return code;
         key = NULL;
         certificate = NULL;
-    } else {
+    } else if (has_recipient(envelope, CMS_RECIPINFO_TRANS)) {
         enum error_code code = check_cipher(der, e);
         if (code)
             return code;

@@ -55,6 +55,20 @@ struct scep_key_transport {
     int mgf1_digest; /* NID; with oaep only */
 };
 
+/* How the content key of a reply reaches its recipient (RFC 8894 section 3.1). */
+enum scep_delivery {
+    SCEP_DELIVERY_TRANSPORT, /* by the recipient's RSA key */
+    SCEP_DELIVERY_PASSWORD,  /* by the challenge password, for a key that can only sign */
+    SCEP_DELIVERY_AGREEMENT, /* by ECDH with the recipient's EC key, of which RFC 8894 says nothing */
+    SCEP_DELIVERY_NONE,      /* not at all */
+};
+
+/* What an alias allows for signers whose keys cannot encrypt; bits. */
+enum scep_ec_reply {
+    SCEP_EC_REPLY_PASSWORD = 1 << 0,
+    SCEP_EC_REPLY_AGREEMENT = 1 << 1,
+};
+
 const char *scep_cipher_name(enum scep_cipher c); /* "aes-128-cbc"; NULL when unknown */
 const char *scep_digest_name(enum scep_digest d); /* "sha-256" */
 const char *scep_message_type_name(int type);     /* "PKCSReq"; "unknown" */

@@ -21,18 +21,18 @@ static enum error_code envelope_certificates(struct buffer *out, const struct sc
 {
     if (reply->certificate_count == 0 || reply->certificate_count > SCEP_CERTIFICATES_MAX)
         return error_set(e, ERR_INTERNAL, "a SUCCESS reply with %zu certificates", reply->certificate_count);
-    enum error_code code = scep_envelope_check_recipient(reply->recipient, e);
-    if (code)
-        return code;
     CLEANUP(buffer) struct buffer bag;
     buffer_init(&bag, SEALED_MAX);
-    code = scep_chain_write(&bag, reply->certificates, reply->certificate_count, e);
+    enum error_code code = scep_chain_write(&bag, reply->certificates, reply->certificate_count, e);
     if (code)
         return code;
     const struct scep_envelope envelope = {.content = buffer_bytes(&bag),
                                            .cipher = reply->cipher,
+                                           .delivery = reply->delivery,
                                            .transport = reply->transport,
-                                           .recipient = reply->recipient};
+                                           .recipient = reply->recipient,
+                                           .password = reply->password,
+                                           .iterations = reply->iterations};
     return scep_envelope_write(out, &envelope, e);
 }
 

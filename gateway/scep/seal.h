@@ -21,7 +21,10 @@ struct scep_reply {
     /* SCEP_SUCCESS only: */
     enum scep_cipher cipher;
     struct scep_key_transport transport;
-    X509 *recipient;                                  /* the certificate that signed the request (M-09) */
+    enum scep_delivery delivery;
+    X509 *recipient;       /* the certificate that signed the request (M-09) */
+    struct bytes password; /* with SCEP_DELIVERY_PASSWORD: the challenge of the request */
+    int iterations;        /* and how often PBKDF2 turns it over */
     struct bytes certificates[SCEP_CERTIFICATES_MAX]; /* DER, the issued one first (P-02) */
     size_t certificate_count;
     /* always: */

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "identities.h"
+#include "scep/envelope.h"
 #include "scep/seal.h"
 #include "walk.h"
 
@@ -385,10 +386,16 @@ Test(seal, appends)
     cr_assert(verifies(bytes_of(f.out.data + 4, f.out.len - 4), NULL));
 }
 
+static X509 *ec_client(EVP_PKEY **key)
+{
+    *key = identity_key("client-ec");
+    return identity_certificate(*key, &(struct identity_wish){.common_name = "ec"});
+}
+
 Test(seal, refuses_an_ec_recipient)
 {
-    EVP_PKEY *key = identity_key("client-ec");
-    CLEANUP(X509) X509 *recipient = identity_certificate(key, &(struct identity_wish){.common_name = "ec"});
+    EVP_PKEY *key;
+    CLEANUP(X509) X509 *recipient = ec_client(&key);
     EVP_PKEY_free(key);
     f.reply.recipient = recipient;
     cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_ALGORITHM_REFUSED);
@@ -396,6 +403,95 @@ Test(seal, refuses_an_ec_recipient)
     /* The other forms have no envelope, so an EC signer can be told what is wrong. */
     fail_with(FAIL_BAD_ALG, NULL);
     expect_outer_form(seal(), 9);
+}
+
+Test(seal, key_that_only_signs_gets_a_password_recipient)
+{
+    static const struct {
+        enum scep_cipher cipher;
+        size_t wrapped;
+    } cases[] = {
+        {SCEP_CIPHER_AES128, 32}, {SCEP_CIPHER_AES192, 32}, {SCEP_CIPHER_AES256, 48}, {SCEP_CIPHER_DES3, 32}};
+    f.reply.delivery = SCEP_DELIVERY_PASSWORD;
+    f.reply.password = bytes_of_text("the challenge");
+    f.reply.iterations = 4711;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        f.reply.cipher = cases[i].cipher;
+        struct bytes content = outer_content(seal());
+        struct node enveloped = WALK(walk_parse(content), 1, 0);
+        cr_assert(bytes_equal(walk_child(enveloped, 0).inside, bytes_of("\3", 1)), "version 3");
+        struct node recipient = WALK(enveloped, 1, 0);
+        cr_assert_eq(recipient.tag, 0xa3, "PasswordRecipientInfo alone");
+        cr_assert_eq(walk_count(walk_child(enveloped, 1)), 1);
+        cr_assert(bytes_equal(walk_child(recipient, 0).inside, bytes_of("\0", 1)));
+        cr_assert(walk_is_oid(WALK(recipient, 1, 0), "1.2.840.113549.1.5.12"), "PBKDF2");
+        cr_assert(bytes_equal(WALK(recipient, 1, 1, 1).inside, bytes_of("\x12\x67", 2)), "4711 rounds");
+        cr_assert(walk_is_oid(WALK(recipient, 2, 0), "1.2.840.113549.1.9.16.3.9"), "PWRI-KEK");
+        cr_assert_eq(walk_child(recipient, 3).inside.len, cases[i].wrapped);
+
+        const uint8_t *at = content.data;
+        CLEANUP(CMS) CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)content.len);
+        CLEANUP(BIO) BIO *out = BIO_new(BIO_s_mem());
+        uint8_t wrong[] = "another challenge", right[] = "the challenge";
+        cr_assert_neq(CMS_decrypt_set1_password(cms, wrong, -1), 1);
+        cr_assert_eq(CMS_decrypt_set1_password(cms, right, -1), 1);
+        cr_assert_eq(CMS_decrypt(cms, NULL, NULL, NULL, out, CMS_BINARY), 1);
+    }
+}
+
+Test(seal, key_agreement_with_an_ec_key)
+{
+    EVP_PKEY *key;
+    CLEANUP(X509) X509 *recipient = ec_client(&key);
+    f.reply.recipient = recipient;
+    f.reply.delivery = SCEP_DELIVERY_AGREEMENT;
+    struct bytes content = outer_content(seal());
+    cr_assert_eq(WALK(walk_parse(content), 1, 0, 1, 0).tag, 0xa1, "KeyAgreeRecipientInfo");
+    const uint8_t *at = content.data;
+    CLEANUP(CMS) CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)content.len);
+    CLEANUP(BIO) BIO *out = BIO_new(BIO_s_mem());
+    cr_assert_eq(CMS_decrypt(cms, key, recipient, NULL, out, CMS_BINARY), 1);
+    EVP_PKEY_free(key);
+    f.reply.recipient = f.client;
+    buffer_reset(&f.out);
+    cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_ALGORITHM_REFUSED, "not with an RSA key");
+}
+
+Test(seal, password_recipient_needs_a_password)
+{
+    f.reply.delivery = SCEP_DELIVERY_PASSWORD;
+    cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_ALGORITHM_REFUSED);
+    f.reply.delivery = SCEP_DELIVERY_NONE;
+    cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_ALGORITHM_REFUSED);
+    cr_assert_eq(f.out.len, 0);
+}
+
+Test(seal, delivery_follows_the_key_and_what_is_allowed)
+{
+    const uint32_t none = 0, password = SCEP_EC_REPLY_PASSWORD, agreement = SCEP_EC_REPLY_AGREEMENT;
+    EVP_PKEY *ec = EVP_EC_gen("P-256"), *pss = EVP_PKEY_Q_keygen(NULL, NULL, "RSA-PSS", (size_t)2048);
+    const struct {
+        EVP_PKEY *key;
+        bool known;
+        uint32_t allowed;
+        enum scep_delivery expected;
+    } cases[] = {
+        {f.client_key, false, none, SCEP_DELIVERY_TRANSPORT},
+        {f.client_key, true, password | agreement, SCEP_DELIVERY_TRANSPORT},
+        {ec, true, password, SCEP_DELIVERY_PASSWORD},
+        {ec, false, password, SCEP_DELIVERY_NONE},
+        {ec, true, agreement, SCEP_DELIVERY_AGREEMENT},
+        {ec, false, password | agreement, SCEP_DELIVERY_AGREEMENT},
+        {ec, true, password | agreement, SCEP_DELIVERY_PASSWORD},
+        {ec, true, none, SCEP_DELIVERY_NONE},
+        {pss, true, password, SCEP_DELIVERY_PASSWORD},
+        {pss, true, agreement, SCEP_DELIVERY_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        cr_assert_eq(scep_delivery_for(cases[i].key, cases[i].known, cases[i].allowed), cases[i].expected,
+                     "case %zu", i);
+    EVP_PKEY_free(ec);
+    EVP_PKEY_free(pss);
 }
 
 Test(seal, refuses_impossible_replies)
