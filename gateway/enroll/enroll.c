@@ -10,7 +10,7 @@
 
 #include "alias/proxy.h"
 #include "base/cleanup.h"
-#include "enroll/enrolment.h"
+#include "enroll/delivery.h"
 #include "enroll/restore.h"
 #include "enroll/trail.h"
 #include "transaction/transaction.h"
@@ -117,6 +117,7 @@ enum step_result step_open(struct enrolment *e)
         .rsa_max_bits = a->policy.rsa_max_bits,
         .recipients = o->ra->identities,
         .recipient_count = o->ra->count,
+        .ec_signers = a->reply.to_ec_signers != 0,
         .types = SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL),
     };
     enum error_code code = pool_submit(e->alias->lane, (struct job){open_run, open_done, o});
@@ -202,7 +203,7 @@ enum step_result step_admit(struct enrolment *e)
         return enrolment_fail(
             e, ERR_SIGNER_NOT_CSR_KEY,
             "the signer's key is not the CSR's, and the signer is none of this alias' proxy_signers");
-    return STEP_NEXT;
+    return delivery_admit(e);
 }
 
 /* ---- recall -------------------------------------------------------------------------------------------- */
@@ -465,7 +466,9 @@ static void csr_restored(void *context, struct csr *csr, const char *problem)
 {
     struct enrolment *e = context;
     e->order.csr = csr;
-    if (!csr)
+    if (csr)
+        delivery_learn(e, csr);
+    else
         error_set(&e->error, ERR_INTERNAL, "%s", problem);
     enrolment_resume(e);
 }

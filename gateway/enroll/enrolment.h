@@ -19,7 +19,8 @@ enum step_result {
     STEP_FAIL,    /* the outcome is this->error: jump to the tail */
 };
 
-/* The rows of the story, in order; enroll.c holds the functions. The tail begins at SEAL. */
+/* The rows of the story, in order; enroll.c holds the functions. The tail begins at RECOLLECT.
+ */
 #define ENROLMENT_STEPS(ROW)                                                                                 \
     ROW(OPEN, open) /* worker: both stages of reading the message */                                         \
     ROW(OPENED, opened)                                                                                      \
@@ -35,6 +36,8 @@ enum step_result {
     ROW(TAKEN_UP, taken_up)                                                                                  \
     ROW(SUBMIT, submit) /* backend, then record: both belong to the submission */                            \
     ROW(SUBMITTED, submitted)                                                                                \
+    ROW(RECOLLECT, recollect) /* worker: the challenge that an EC client's reply is encrypted with */        \
+    ROW(RECOLLECTED, recollected)                                                                            \
     ROW(SEAL, seal) /* worker: the CertRep */                                                                \
     ROW(SEALED, sealed)                                                                                      \
     ROW(REPLY, reply) /* and audit */
@@ -98,6 +101,8 @@ struct enrolment {
     struct submission_order order; /* what begun or taken up found */
     struct submission *submission;
     struct outcome outcome;
+    enum scep_delivery delivery; /* of a SUCCESS */
+    struct secret password;      /* the challenge, for a signer whose key cannot encrypt */
     struct sealing sealing;
 };
 

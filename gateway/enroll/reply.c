@@ -1,4 +1,6 @@
 /* reply.c: the tail of the story: seal the CertRep, answer, leave the audit row. The one way out. */
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "enroll/enrolment.h"
@@ -60,6 +62,34 @@ static const char *fail_text(const struct enrolment *e)
     return error_info(e->outcome.error)->sentence;
 }
 
+/* How many of a chain, issued certificate first, a client is sent. */
+static size_t certificates_sent(const struct outcome *o, enum reply_certificates wanted)
+{
+    struct certificate_facts last;
+    switch (wanted) {
+    case REPLY_ISSUED:
+        return 1;
+    case REPLY_ISSUER:
+        return o->chain_count < 2 ? o->chain_count : 2;
+    case REPLY_INTERMEDIATES:
+        return o->chain_count > 1 && certificate_read(&last, o->chain[o->chain_count - 1], NULL) == ERR_OK &&
+                       last.self_issued
+                   ? o->chain_count - 1
+                   : o->chain_count;
+    case REPLY_ALL:
+        break;
+    }
+    return o->chain_count;
+}
+
+/* The issued one first: some clients take the first (P-02). */
+static void fill_certificates(struct scep_reply *reply, const struct outcome *o,
+                              enum reply_certificates wanted)
+{
+    reply->certificate_count = certificates_sent(o, wanted);
+    memcpy(reply->certificates, o->chain, reply->certificate_count * sizeof *reply->certificates);
+}
+
 static void fill_reply(struct enrolment *e, struct scep_reply *reply)
 {
     const struct scep_message *m = e->opening.message;
@@ -78,9 +108,11 @@ static void fill_reply(struct enrolment *e, struct scep_reply *reply)
     if (reply->status == SCEP_SUCCESS) {
         reply->cipher = m->cipher;
         reply->transport = m->transport;
+        reply->delivery = e->delivery;
         reply->recipient = m->signer;
-        reply->certificates[0] = e->outcome.chain[0]; /* the leaf alone: some clients take the first (P-02) */
-        reply->certificate_count = 1;
+        reply->password = bytes_of(e->password.data, e->password.len);
+        reply->iterations = e->alias->settings->reply.password_iterations;
+        fill_certificates(reply, &e->outcome, e->alias->settings->reply.certificates);
     }
 }
 

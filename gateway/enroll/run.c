@@ -42,7 +42,7 @@ static void trace(const struct enrolment *e, const struct row *row, int64_t now)
 /* The shared tail seals and replies; a failure inside the tail goes straight to the reply. */
 static void to_tail(struct enrolment *e)
 {
-    e->step = e->in_tail ? STEP_REPLY : STEP_SEAL;
+    e->step = e->in_tail ? STEP_REPLY : STEP_RECOLLECT;
     e->in_tail = true;
 }
 
@@ -93,6 +93,7 @@ void enrolment_free(struct enrolment *e)
     if (e->timer)
         event_free(e->timer);
     scep_message_free(e->opening.message);
+    secret_free(&e->password);
     ra_set_unref(e->opening.ra);
     buffer_free(&e->opening.decoded);
     buffer_free(&e->sealed_csr);

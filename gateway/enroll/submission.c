@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "enroll/delivery.h"
 #include "enroll/persist.h"
 #include "transaction/transaction.h"
 
@@ -152,6 +153,7 @@ static void move_issued(struct submission *s, const struct backend_result *resul
                                                  .not_before = s->facts.not_before,
                                                  .not_after = s->facts.not_after};
     finish(s, TRANSACTION_ISSUED);
+    s->move.advance.erase_csr = !delivery_needs_csr(s->csr, s->alias->settings);
     s->move.advance.certificate = &s->certificate;
     s->move.advance.chain = s->outcome.chain;
     s->move.advance.chain_count = s->outcome.chain_count;

@@ -7,13 +7,15 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "scep/message.h"
 #include "settings/check_store.h"
 #include "settings/claims.h"
 #include "settings/section.h"
 #include "settings/shown.h"
 #include "settings/units.h"
 
-#define SHORT_SECRET 12
+#define SHORT_SECRET     12
+#define GUESSABLE_SECRET 20 /* when guesses cost the guesser only time */
 
 struct check {
     const struct gateway_settings *s;
@@ -108,6 +110,19 @@ static void check_algorithms(const struct check *c, const struct alias_settings 
                 "alias `%s`: `policy.keys.rsa_min_bits` is above `policy.keys.rsa_max_bits`", a->name);
 }
 
+/* A recorded reply to an EC client is a touchstone for guesses at the shared password. */
+static void check_reply(const struct check *c, const struct alias_settings *a)
+{
+    const struct secret *shared = &a->challenge.secret.value;
+    if (a->challenge.type == CHALLENGE_STATIC && (a->reply.to_ec_signers & SCEP_EC_REPLY_PASSWORD) &&
+        shared->data && shared->len >= SHORT_SECRET && shared->len < GUESSABLE_SECRET)
+        warning(
+            c->problems, block_place(a->block, "challenge.secret"),
+            "alias `%s`: replies to EC clients are encrypted with the shared password, and whoever records "
+            "one can try passwords on it; make it %d random characters or set `reply.to_ec_signers: []`",
+            a->name, GUESSABLE_SECRET);
+}
+
 static void check_alias(const struct check *c, const struct alias_settings *a)
 {
     char text[UNIT_TEXT_SIZE];
@@ -116,6 +131,7 @@ static void check_alias(const struct check *c, const struct alias_settings *a)
     check_challenge(c, a);
     check_ra(c, a);
     check_algorithms(c, a);
+    check_reply(c, a);
     if (a->transaction.retransmit_window > c->s->retention.finished_transaction)
         problem(c->problems, block_place(a->block, "transaction.retransmit_window"),
                 "alias `%s`: `transaction.retransmit_window` is longer than transactions are kept "

@@ -276,6 +276,23 @@ const struct setting_row schema_alias[] = {
     {"proxy_signers.fingerprints", SETTING_LIST, AT(proxy_signers.fingerprints), 0, 1024, "[]",
      .check = form_fingerprint, .help = "The same for single signer certificates, by their SHA-256."},
 
+    {"reply.certificates", SETTING_CHOICE, AT(reply.certificates), .initial = "issued",
+     .choices = "issued issuer intermediates all",
+     .help = "What an issued certificate brings along in the reply: nothing, its issuer (as Cisco's VPN "
+             "client wants it), the chain without the root, or all of it. It stands first, for clients that "
+             "take the first."},
+    {"reply.to_ec_signers", SETTING_CHOICES, AT(reply.to_ec_signers), 0, 2, "[password]",
+     "password key_agreement", SETTING_BITS,
+     "How a reply is encrypted to a client whose key (EC, DSA) only signs. password: with its challenge, as "
+     "RFC "
+     "8894 has it; who records such a reply can try passwords on it, so let challenges be random. "
+     "key_agreement: with its EC key, which few clients know; used when there is no challenge. Where "
+     "neither will do the request is refused before anything is issued. Empty: such clients are refused."},
+    {"reply.password_iterations", SETTING_INT, AT(reply.password_iterations), 1000, 1000000, "10000",
+     .help =
+         "Rounds of PBKDF2 on such a challenge. They slow down guessing, and cost this gateway as much. Some "
+         "clients refuse large numbers."},
+
     {"compat.clients", SETTING_CHOICES, 0, 0, 8, "[]", FAMILIES, SETTING_UNBOUND,
      "Families of clients that enrol here. Each sets the rows of `compat` below that it needs, unless they "
      "are written beside it: "
@@ -333,6 +350,9 @@ _Static_assert(SCEP_CIPHERS_DEFAULT == 0xF && SCEP_CIPHER_AES128 == 1 && SCEP_CI
                "order of ciphers");
 _Static_assert(SCEP_DIGESTS_DEFAULT == 0x1F && SCEP_DIGEST_SHA1 == 1 && SCEP_DIGEST_SHA512 == 16,
                "order of digests");
+_Static_assert(REPLY_ISSUED == 0 && REPLY_ISSUER == 1 && REPLY_INTERMEDIATES == 2 && REPLY_ALL == 3,
+               "order of reply.certificates");
+_Static_assert(SCEP_EC_REPLY_PASSWORD == 1 && SCEP_EC_REPLY_AGREEMENT == 2, "order of reply.to_ec_signers");
 _Static_assert(LOG_FORMAT_AUTO == 0 && LOG_FORMAT_JSON == 1 && LOG_FORMAT_TEXT == 2, "order of log.format");
 
 const struct backend_rows *catalogue_find(const struct settings_catalogue *catalogue, const char *type)

@@ -80,6 +80,14 @@ struct policy_settings {
     int64_t max_validity; /* 0: the backend's own */
 };
 
+enum reply_certificates { REPLY_ISSUED, REPLY_ISSUER, REPLY_INTERMEDIATES, REPLY_ALL };
+
+struct reply_settings { /* of a SUCCESS */
+    enum reply_certificates certificates;
+    uint32_t to_ec_signers; /* enum scep_ec_reply */
+    int password_iterations;
+};
+
 struct proxy_signer_settings {     /* clients that enrol on behalf of devices */
     struct text_list issuers;      /* PEM files of trusted issuers */
     struct text_list fingerprints; /* SHA-256 of signer certificates, hex */
@@ -112,6 +120,7 @@ struct alias_settings {
     struct ra_settings ra;
     struct policy_settings policy;
     struct proxy_signer_settings proxy_signers;
+    struct reply_settings reply;
     struct compat_settings compat;
     struct transaction_settings transaction;
     char *origin;                /* "gateway.yaml:12:3", for messages */

@@ -20,6 +20,7 @@ VERISIGN = "2.16.840.1.113733.1.9."
 MESSAGE_TYPE, PKI_STATUS, FAIL_INFO, SENDER_NONCE, RECIPIENT_NONCE, TRANSACTION_ID = (VERISIGN + str(n) for n in range(2, 8))
 FAIL_INFO_TEXT = "1.3.6.1.5.5.7.24.1"
 RSA_ENCRYPTION, RSA_OAEP, RSA_PSS, MGF1 = (f"1.2.840.113549.1.1.{n}" for n in (1, 7, 10, 8))
+PBKDF2, PWRI_KEK = "1.2.840.113549.1.5.12", "1.2.840.113549.1.9.16.3.9"
 DIGESTS = {"md5": "1.2.840.113549.2.5", "sha1": "1.3.14.3.2.26", "sha224": "2.16.840.1.101.3.4.2.4",
            "sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2", "sha512": "2.16.840.1.101.3.4.2.3"}
 CIPHERS = {"aes128": ("2.16.840.1.101.3.4.1.2", 16, 16), "aes192": ("2.16.840.1.101.3.4.1.22", 24, 16),
@@ -334,17 +335,22 @@ class Reply:
         except InvalidSignature:
             raise AssertionError("the signature of the CertRep does not verify") from None
 
-    def envelope(self):
-        """(cipher, transport, recipient id, encrypted key, iv, ciphertext), with its form asserted."""
+    def enveloped(self):
+        """(version, the one RecipientInfo, cipher, iv, ciphertext) of the EnvelopedData."""
         outer = der.read_one(self.content)
         assert der.dotted(outer[0]) == ENVELOPED_DATA
         version, recipients, encrypted = der.read_one(outer[1].content).children()
-        assert version.raw == der.integer(0) and len(recipients.children()) == 1
-        info_version, identifier, algorithm, secret = recipients[0].children()
-        assert info_version.raw == der.integer(0) and recipients[0].tag == der.SEQUENCE
+        assert len(recipients.children()) == 1
         assert der.dotted(encrypted[0]) == ID_DATA and encrypted[2].tag == 0x80
         cipher = name_of_oid(CIPHERS, der.dotted(encrypted[1][0]))
-        return cipher, algorithm, identifier, secret.content, encrypted[1][1].content, encrypted[2].content
+        return version.content[0], recipients[0], cipher, encrypted[1][1].content, encrypted[2].content
+
+    def envelope(self):
+        """(cipher, transport, recipient id, encrypted key, iv, ciphertext) of a KeyTransRecipientInfo."""
+        version, recipient, cipher, iv, ciphertext = self.enveloped()
+        info_version, identifier, algorithm, secret = recipient.children()
+        assert version == 0 and info_version.raw == der.integer(0) and recipient.tag == der.SEQUENCE
+        return cipher, algorithm, identifier, secret.content, iv, ciphertext
 
     def transport(self):
         algorithm = self.envelope()[1]
@@ -360,15 +366,56 @@ class Reply:
         else:
             assert algorithm.raw == der.seq(der.oid(RSA_ENCRYPTION), der.null())
             content_key = request.identity.key.decrypt(secret, padding.PKCS1v15())
-        decryptor = cipher_of(cipher, content_key, iv).decryptor()
-        plain = decryptor.update(ciphertext) + decryptor.finalize()
-        count, block = plain[-1], CIPHERS[cipher][2]
-        assert 1 <= count <= block and plain[-count:] == bytes([count]) * count, "wrong padding"
-        return plain[:-count]
+        return decrypt(cipher, content_key, iv, ciphertext)
+
+    def password_recipient(self):
+        """(salt, iterations, wrapping cipher, its iv, encrypted key) of a PasswordRecipientInfo, its form asserted (RFC 5652
+        section 6.2.4, RFC 3211)."""
+        version, recipient, *_ = self.enveloped()
+        assert version == 3 and recipient.tag == 0xA3, "no PasswordRecipientInfo"
+        info_version, derivation, wrap, secret = recipient.children()
+        assert info_version.raw == der.integer(0) and derivation.tag == 0xA0
+        assert der.dotted(derivation[0]) == PBKDF2 and der.dotted(wrap[0]) == PWRI_KEK
+        salt, iterations, *_ = derivation[1].children()
+        assert salt.tag == der.OCTETS and len(salt.content) >= 8
+        cipher = name_of_oid(CIPHERS, der.dotted(wrap[1][0]))
+        return salt.content, int.from_bytes(iterations.content, "big"), cipher, wrap[1][1].content, secret.content
+
+    def open_with_password(self, password):
+        """The degenerate SignedData inside, decrypted with a challenge password."""
+        salt, iterations, wrapping, wrap_iv, secret = self.password_recipient()
+        *_, cipher, iv, ciphertext = self.enveloped()
+        key = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, iterations, CIPHERS[wrapping][1])
+        return decrypt(cipher, unwrap(wrapping, key, wrap_iv, secret), iv, ciphertext)
 
     def issued(self, request):
         """The certificates of a SUCCESS, the issued one first; the form of section 3.4 asserted byte by byte."""
         return degenerate_certificates(self.open(request))
+
+    def issued_by_password(self, password):
+        return degenerate_certificates(self.open_with_password(password))
+
+
+def decrypt(kind, content_key, iv, ciphertext):
+    decryptor = cipher_of(kind, content_key, iv).decryptor()
+    plain = decryptor.update(ciphertext) + decryptor.finalize()
+    count, block = plain[-1], CIPHERS[kind][2]
+    assert 1 <= count <= block and plain[-count:] == bytes([count]) * count, "wrong padding"
+    return plain[:-count]
+
+
+def unwrap(kind, key, iv, wrapped):
+    """RFC 3211 section 2.3.2: the last block tells the IV that the whole was encrypted under the second time."""
+    block = CIPHERS[kind][2]
+    assert len(wrapped) >= 2 * block and len(wrapped) % block == 0
+    last = cipher_of(kind, key, wrapped[-2 * block:-block]).decryptor().update(wrapped[-block:])
+    outer = cipher_of(kind, key, last).decryptor()
+    inner = outer.update(wrapped)[:-block] + last
+    plain = cipher_of(kind, key, iv).decryptor().update(inner)
+    size, check, content_key = plain[0], plain[1:4], plain[4:4 + plain[0]]
+    assert bytes(octet ^ 0xFF for octet in check) == content_key[:3], "the password is wrong"
+    assert len(content_key) == size
+    return content_key
 
 
 def degenerate_certificates(data):

@@ -37,7 +37,7 @@ __attribute__((destructor)) static void forget(void)
 EVP_PKEY *device_key(int n)
 {
     if (!keys[n])
-        keys[n] = EVP_RSA_gen(2048);
+        keys[n] = n == DEVICE_EC_KEY ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048);
     must(keys[n] != NULL, NULL);
     return keys[n];
 }
@@ -126,7 +126,7 @@ static void send_get(struct call *c, const char *alias)
 
 void call_start(struct call *c, struct gateway *g, const struct wish *w)
 {
-    *c = (struct call){.gateway = g};
+    *c = (struct call){.gateway = g, .password = w->password ? w->password : w->challenge};
     buffer_init(&c->csr, MESSAGE_MAX);
     buffer_init(&c->der, MESSAGE_MAX);
     if (w->body.len)
@@ -196,8 +196,8 @@ static void read_reply(struct call *c, struct answer *a)
     struct scep_client_reply reply = {0};
     STACK_OF(X509) *authorities = sk_X509_new_null();
     sk_X509_push(authorities, c->request.recipient);
-    if (scep_client_open(&reply, buffer_bytes(&a->http.body), &c->request, authorities, (struct bytes){0},
-                         &e) != ERR_OK) {
+    if (scep_client_open(&reply, buffer_bytes(&a->http.body), &c->request, authorities,
+                         bytes_of_text(c->password ? c->password : ""), &e) != ERR_OK) {
         snprintf(a->problem, sizeof a->problem, "%s", error_text(&e));
     } else {
         CLEANUP(EVP_PKEY) EVP_PKEY *key = wished_key(c);

@@ -6,7 +6,8 @@
 #include "flow/http/client.h"
 #include "scep/client.h"
 
-#define DEVICE_KEYS 3
+#define DEVICE_KEYS   4
+#define DEVICE_EC_KEY 3 /* it can only sign */
 
 /* The same members make the same CSR. Zeroed: PKCSReq, alias demo, key 0, signed by itself, CN=device. */
 struct wish {
@@ -24,9 +25,10 @@ struct wish {
     bool text;            /* by POST of base64 */
     bool spoil;           /* one octet of the signature is another */
     struct bytes body;    /* instead of a message */
+    const char *password; /* that opens the reply to a key that only signs; NULL: `challenge` */
 };
 
-EVP_PKEY *device_key(int n); /* borrowed; RSA, made once per program */
+EVP_PKEY *device_key(int n); /* borrowed; RSA but for DEVICE_EC_KEY, made once per program */
 X509 *device_signer(int n);  /* borrowed; self-signed with that key */
 
 /* One exchange under way. */
@@ -36,6 +38,7 @@ struct call {
     struct scep_client_request request;
     X509 *self;
     X509_NAME *name;
+    const char *password;
     struct buffer csr, der;
 };
 

@@ -375,6 +375,16 @@ int gateway_transactions(struct gateway *g)
     return count;
 }
 
+int gateway_sealed_csrs(struct gateway *g)
+{
+    struct store_answer *a = list(g, STORE_TRANSACTION_LIST, NULL);
+    int count = 0;
+    for (size_t i = 0; i < a->transaction_count; i++)
+        count += a->transactions[i].sealed_csr.len > 0;
+    store_answer_free(a);
+    return count;
+}
+
 double gateway_metric(struct gateway *g, const char *line)
 {
     CLEANUP(buffer) struct buffer text;

@@ -69,6 +69,7 @@ int gateway_certificates(struct gateway *g); /* recorded for clients */
 /* State of the newest transaction of the store; 0 when there is none. */
 enum transaction_state gateway_state(struct gateway *g);
 int gateway_transactions(struct gateway *g);
+int gateway_sealed_csrs(struct gateway *g); /* transactions whose CSR was not erased */
 double gateway_metric(struct gateway *g,
                       const char *line); /* what follows `line` in the exposition; -1: nothing */
 /* Is the text in a file of the folder (database, journal, log)? */

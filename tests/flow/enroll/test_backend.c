@@ -55,6 +55,68 @@ static bool becomes(enum transaction_state state)
     return gateway_wait(&g, is_state, &state);
 }
 
+/* ---- a key that only signs: its challenge encrypts the reply ------------------------------------------- */
+
+static void begin_with_ec(void)
+{
+    begin(&(struct gateway_wish){0});
+    w.key = DEVICE_EC_KEY;
+    w.password = w.challenge;
+}
+
+static void poll_with_ec(struct answer *into)
+{
+    answer_free(into);
+    device_ask(&g, &(struct wish){.type = SCEP_CERT_POLL, .key = DEVICE_EC_KEY, .password = w.password},
+               into);
+}
+
+TEST(a_poll_finds_the_challenge_that_encrypts_its_answer)
+{
+    begin_with_ec();
+    scripted_offers(0, true, false);
+    scripted_next((struct script){.verdict = BACKEND_PENDING, .cookie = "ticket", .delay = HOUR_MS});
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
+    gateway_step(&g, HOUR_MS + 1000);
+    gateway_stop(&g);
+    gateway_start(&g);
+    poll_with_ec(&a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    poll_with_ec(&b); /* the first answer was lost, and the transaction is over */
+    CHECK(answer_is(&b, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_TEXT(a.serial, b.serial);
+    CHECK_INT(gateway_certificates(&g), 1);
+    CHECK(!gateway_leaks(&g, w.password));
+    end();
+}
+
+TEST(the_request_of_an_rsa_key_is_erased_at_its_end)
+{
+    begin(&(struct gateway_wish){0});
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_INT(gateway_sealed_csrs(&g), 0);
+    w.challenge = gateway_challenge(&g);
+    w.key = DEVICE_EC_KEY; /* another key is another transaction */
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_INT(gateway_sealed_csrs(&g), 1);
+    end();
+}
+
+TEST(nothing_is_issued_that_could_not_be_delivered)
+{
+    gateway_open(&g, &(struct gateway_wish){.challenge = "type: none"});
+    w = (struct wish){.key = DEVICE_EC_KEY};
+    ask(&a);
+    CHECK(answer_is(&a, SCEP_FAILURE, FAIL_BAD_ALG));
+    CHECK_INT(gateway_audited(&g, "message.refused", "REPLY_IMPOSSIBLE"), 1);
+    CHECK_INT(scripted.prepared, 0);
+    CHECK_INT(gateway_transactions(&g), 0);
+    end();
+}
+
 /* ---- pending ------------------------------------------------------------------------------------------- */
 
 TEST(pending_is_polled_when_its_delay_is_over)
