@@ -48,7 +48,7 @@ static void add_alias(struct alias *a, void *list)
         list, json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "name", admin_text(s->name), "tenant",
                         admin_text(s->tenant), "backend", admin_text(s->backend), "challenge",
                         challenge_name(s->challenge.type), "paths", paths_of(s), "hosts", texts(&s->hosts),
-                        "ca_sha256", a->ra ? admin_text(a->ra->ca_sha256) : json_null(), "ra", ra_of(a)));
+                        "ca_sha256", a->ra ? admin_text(a->ra->ca.pin_sha256) : json_null(), "ra", ra_of(a)));
 }
 
 static json_t *aliases(struct admin *a)

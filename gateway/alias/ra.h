@@ -1,33 +1,37 @@
 /* ra.h: the RA identity of an alias: what opens its messages, signs its replies, and answers GetCACert.
  *
  * An `ra_set` is immutable and reference-counted (any thread may hold one; jobs on workers do): the current
- * identity first, then those that still open old messages. A key pair is tested when it is loaded.
+ * identity first, then those that still open old messages. An identity has one key pair for both, or one that
+ * opens and one that signs, as NDES has it. Every pair is tested when it is loaded.
  */
 #pragma once
 
-#include <openssl/x509.h>
-
+#include "alias/ca_body.h"
 #include "scep/open.h"
 #include "store/store.h"
 
 struct ra_set {
-    struct scep_recipient identities[SCEP_RECIPIENTS_MAX];
+    struct scep_recipient identities[SCEP_RECIPIENTS_MAX]; /* they open messages */
+    struct scep_recipient signers[SCEP_RECIPIENTS_MAX];    /* the n-th signs what answers the n-th */
     size_t count;
-    int64_t not_after;           /* of the current identity */
-    int64_t renewal;             /* when it should be renewed */
-    struct bytes ca_body;        /* GetCACert body, ready to send */
-    const char *ca_content_type; /* application/x-x509-ca-cert or -ca-ra-cert (RFC 8894 section 4.2.1) */
-    char ca_sha256[65];          /* of the certificate that a client should pin: the issuing CA, hex */
-    uint8_t current_sha256[32];  /* of the current RA certificate */
+    int64_t not_after; /* of the current identity: of whichever certificate ends first */
+    int64_t renewal;   /* when it should be renewed */
+    struct ca_body ca;
+    uint8_t current_sha256[32]; /* of the current certificate that opens */
     int references;
 };
 
-/* `identities` newest first: each certificate and key gets a reference. `chain` is the issuing CA up to the
- * root, DER; empty for an RA that is the CA itself. ERR_KEY_UNUSABLE when a key does not fit, cannot sign or
- * decrypt, or is not RSA. */
-enum error_code ra_set_create(struct ra_set **out, const struct scep_recipient *identities, size_t count,
-                              const struct bytes *chain, size_t chain_count, bool root_in_body,
-                              struct error *e);
+struct ra_parts {
+    const struct scep_recipient *identities; /* newest first: each certificate and key gets a reference */
+    const struct scep_recipient *signers;    /* as many; NULL: each identity signs for itself */
+    size_t count;
+    const struct bytes *chain; /* issuing CA up to the root, DER; empty for an RA that is the CA itself */
+    size_t chain_count;
+    bool root_in_body;
+};
+
+/* ERR_KEY_UNUSABLE when a key does not fit, cannot do what it is for, or is not RSA. */
+enum error_code ra_set_create(struct ra_set **out, const struct ra_parts *parts, struct error *e);
 /* Two thirds of its life are over. */
 static inline int64_t ra_renewal_time(int64_t not_before, int64_t not_after)
 {
@@ -36,17 +40,30 @@ static inline int64_t ra_renewal_time(int64_t not_before, int64_t not_after)
 struct ra_set *ra_set_ref(struct ra_set *s);
 void ra_set_unref(struct ra_set *s); /* accepts NULL */
 
-/* Reads PEM files (blocking): certificate with optional chain behind it, and the key. */
-enum error_code ra_from_files(struct ra_set **out, const char *certificate, const char *key,
-                              const struct bytes *ca_chain, size_t ca_chain_count, bool root_in_body,
-                              struct error *e);
-/* The same from memory; the names stand for the texts in errors. */
-struct ra_pem {
+/* ---- given by the administrator ------------------------------------------------------------------------ */
+
+struct ra_given {
+    const struct bytes *chain; /* of the CA, behind what the files bring themselves */
+    size_t chain_count;
+    bool root_in_body;
+};
+
+struct ra_files { /* PEM: certificate with optional chain behind it, and the key */
+    const char *certificate, *key;
+};
+struct ra_pem { /* the same from memory; the names stand for the texts in errors */
     struct bytes certificate, key;
     const char *certificate_name, *key_name;
 };
-enum error_code ra_from_pem(struct ra_set **out, const struct ra_pem *pem, const struct bytes *ca_chain,
-                            size_t ca_chain_count, bool root_in_body, struct error *e);
+
+/* `signs` NULL: the pair that opens also signs. Reads files (blocking). */
+enum error_code ra_from_files(struct ra_set **out, const struct ra_files *opens, const struct ra_files *signs,
+                              const struct ra_given *given, struct error *e);
+enum error_code ra_from_pem(struct ra_set **out, const struct ra_pem *opens, const struct ra_pem *signs,
+                            const struct ra_given *given, struct error *e);
+
+/* ---- kept in the store --------------------------------------------------------------------------------- */
+
 /* Unseals what the store holds, newest generation with a certificate first. NOT an error when there is none:
  * *out NULL. */
 enum error_code ra_from_records(struct ra_set **out, const struct ra_record *records, size_t count,

@@ -69,7 +69,7 @@ void enroll_refused(void *service, const char *client, enum error_code code)
     metrics_add(s->parts.metrics, METRIC_REFUSALS, 1, METRIC_LABELS("", info->name));
 }
 
-/* ---- GetCACaps, GetCACert ------------------------------------------------------------------------------ */
+/* ---- GetCACaps, GetCACert, GetCACertChain -------------------------------------------------------------- */
 
 static void answer_caps(struct enroll *s, struct http_exchange *x, const struct alias *alias)
 {
@@ -77,39 +77,46 @@ static void answer_caps(struct enroll *s, struct http_exchange *x, const struct 
     http_reply(x, 200, "text/plain", bytes_of_text(alias->capabilities), NULL, 0);
 }
 
-static void answer_ca(struct enroll *s, struct http_exchange *x, const struct alias *alias)
+/* The chain is for clients of old drafts; RFC 8894 has it in GetCACert. */
+static void answer_ca(struct enroll *s, struct http_exchange *x, const struct alias *alias,
+                      enum scep_operation operation)
 {
-    count_http(s, SCEP_GET_CA_CERT, 200);
-    http_reply(x, 200, alias->ra->ca_content_type, alias->ra->ca_body, NULL, 0);
+    count_http(s, operation, 200);
+    if (operation == SCEP_GET_CA_CERT_CHAIN)
+        http_reply(x, 200, CA_CHAIN_BODY_TYPE, alias->ra->ca.chain_body, NULL, 0);
+    else
+        http_reply(x, 200, alias->ra->ca.content_type, alias->ra->ca.body, NULL, 0);
 }
 
 struct ca_waiter {
     struct enroll *service;
     struct http_exchange *exchange;
     struct alias *alias;
+    enum scep_operation operation;
 };
 
 static void ca_ready(void *context, bool ready)
 {
     struct ca_waiter *w = context;
     if (ready && w->alias->ra)
-        answer_ca(w->service, w->exchange, w->alias);
+        answer_ca(w->service, w->exchange, w->alias, w->operation);
     else
-        refuse(w->service, w->exchange, w->alias, SCEP_GET_CA_CERT, ERR_RA_NOT_READY);
+        refuse(w->service, w->exchange, w->alias, w->operation, ERR_RA_NOT_READY);
     w->service->requests--;
     alias_unref(w->alias);
     free(w);
 }
 
 /* The RA identity is being made: the first client waits for it instead of coming again. */
-static void wait_for_ca(struct enroll *s, struct http_exchange *x, struct alias *alias)
+static void wait_for_ca(struct enroll *s, struct http_exchange *x, struct alias *alias,
+                        enum scep_operation operation)
 {
     struct ca_waiter *w = calloc(1, sizeof *w);
     if (!w) {
-        refuse(s, x, alias, SCEP_GET_CA_CERT, ERR_OVERLOADED);
+        refuse(s, x, alias, operation, ERR_OVERLOADED);
         return;
     }
-    *w = (struct ca_waiter){.service = s, .exchange = x, .alias = alias_ref(alias)};
+    *w = (struct ca_waiter){.service = s, .exchange = x, .alias = alias_ref(alias), .operation = operation};
     s->requests++;
     ra_maker_ensure(s->parts.ra_maker, alias, ca_ready, w);
 }
@@ -210,7 +217,7 @@ void enroll_handle(void *service, struct http_exchange *x)
     else if (!alias)
         code = ERR_ALIAS_UNKNOWN;
     else if (query.operation == SCEP_OPERATION_NONE || query.operation == SCEP_OPERATION_UNKNOWN ||
-             query.operation == SCEP_GET_NEXT_CA_CERT || query.operation == SCEP_GET_CA_CERT_CHAIN)
+             query.operation == SCEP_GET_NEXT_CA_CERT)
         code = ERR_OPERATION_UNKNOWN;
     else
         code = check_method(x, query.operation, alias);
@@ -221,9 +228,9 @@ void enroll_handle(void *service, struct http_exchange *x)
     else if (query.operation == SCEP_PKI_OPERATION)
         start_story(s, x, alias, &query);
     else if (alias->ra)
-        answer_ca(s, x, alias);
+        answer_ca(s, x, alias, query.operation);
     else
-        wait_for_ca(s, x, alias);
+        wait_for_ca(s, x, alias, query.operation);
 }
 
 /* ---- the service --------------------------------------------------------------------------------------- */

@@ -93,7 +93,7 @@ static void fill_certificates(struct scep_reply *reply, const struct outcome *o,
 static void fill_reply(struct enrolment *e, struct scep_reply *reply)
 {
     const struct scep_message *m = e->opening.message;
-    const struct scep_recipient *ra = &e->opening.ra->identities[m->recipient];
+    const struct scep_recipient *ra = &e->opening.ra->signers[m->recipient];
     *reply = (struct scep_reply){.status = e->outcome.status,
                                  .fail = FAIL_NONE,
                                  .transaction_id = m->transaction_id,

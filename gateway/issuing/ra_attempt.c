@@ -186,10 +186,14 @@ static void run_load_given(void *data)
 {
     struct ra_attempt *a = data;
     const struct alias_settings *s = attempt_settings(a);
-    bool root = s->compat.root_in_get_ca_cert;
+    struct ra_given given = {.chain = a->chain.certificates,
+                             .chain_count = a->chain.count,
+                             .root_in_body = s->compat.root_in_get_ca_cert};
     if (s->ra.from == RA_FROM_FILES) {
-        a->code = ra_from_files(&a->set, s->ra.certificate, s->ra.key, a->chain.certificates, a->chain.count,
-                                root, &a->error);
+        const struct ra_files opens = {.certificate = s->ra.certificate, .key = s->ra.key};
+        const struct ra_files signs = {.certificate = s->ra.signing_certificate, .key = s->ra.signing_key};
+        a->code =
+            ra_from_files(&a->set, &opens, *s->ra.signing_certificate ? &signs : NULL, &given, &a->error);
         return;
     }
     struct ra_pem pem = {.certificate = bytes_of_text(a->ca_certificate_pem),
@@ -198,8 +202,9 @@ static void run_load_given(void *data)
                          .key_name = "the CA key"};
     /* The chain begins with the CA, which is the RA here. */
     size_t above = a->chain.count ? 1 : 0;
-    a->code =
-        ra_from_pem(&a->set, &pem, a->chain.certificates + above, a->chain.count - above, root, &a->error);
+    given.chain += above;
+    given.chain_count -= above;
+    a->code = ra_from_pem(&a->set, &pem, NULL, &given, &a->error);
 }
 
 static void given_loaded(void *data)

@@ -112,6 +112,10 @@ enum error_code ra_draft_finish(struct ra_set **out, const struct ra_draft *d, c
     size_t all = 1;
     for (size_t i = 0; old && i < old->count && all < SCEP_RECIPIENTS_MAX; i++)
         identities[all++] = old->identities[i];
-    return ra_set_create(out, identities, all, chain + 1, count - 1, d->settings->compat.root_in_get_ca_cert,
-                         e);
+    const struct ra_parts parts = {.identities = identities,
+                                   .count = all,
+                                   .chain = chain + 1,
+                                   .chain_count = count - 1,
+                                   .root_in_body = d->settings->compat.root_in_get_ca_cert};
+    return ra_set_create(out, &parts, e);
 }

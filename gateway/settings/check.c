@@ -85,9 +85,15 @@ static void check_ra(const struct check *c, const struct alias_settings *a)
         check_reference(c, a, "ra.from", a->ra.backend);
     if (a->ra.from == RA_FROM_FILES && (!a->ra.certificate[0] || !a->ra.key[0]))
         problem(c->problems, at, "alias `%s`: `ra.from: files` needs `ra.certificate` and `ra.key`", a->name);
-    if (a->ra.from != RA_FROM_FILES && (says_itself(a, "ra.certificate") || says_itself(a, "ra.key")))
+    if (a->ra.from == RA_FROM_FILES && !a->ra.signing_certificate[0] != !a->ra.signing_key[0])
+        problem(c->problems, at, "alias `%s`: `ra.signing_certificate` and `ra.signing_key` belong together",
+                a->name);
+    if (a->ra.from != RA_FROM_FILES &&
+        (says_itself(a, "ra.certificate") || says_itself(a, "ra.key") ||
+         says_itself(a, "ra.signing_certificate") || says_itself(a, "ra.signing_key")))
         warning(c->problems, at,
-                "alias `%s`: `ra.certificate` and `ra.key` have no effect without `from: files`", a->name);
+                "alias `%s`: the certificates and keys of `ra` have no effect without `from: files`",
+                a->name);
     if (a->ra.from == RA_FROM_CA)
         warning(
             c->problems, at,

@@ -221,6 +221,13 @@ const struct setting_row schema_alias[] = {
      .help = "PEM file, issuers may follow; with `from: files`."},
     {"ra.key", SETTING_PATH, AT(ra.key), .flags = SETTING_LOCAL,
      .help = "PEM file of the RSA key; with `from: files`."},
+    {"ra.signing_certificate", SETTING_PATH, AT(ra.signing_certificate),
+     .help =
+         "With `from: files`, where the RA has one certificate that decrypts (`ra.certificate`) and one that "
+         "signs (this one), as NDES has: PEM file, issuers may follow. GetCACert gives both, the one that "
+         "decrypts first."},
+    {"ra.signing_key", SETTING_PATH, AT(ra.signing_key), .flags = SETTING_LOCAL,
+     .help = "PEM file of the RSA key of `ra.signing_certificate`."},
     {"ra.key_bits", SETTING_INT, AT(ra.key_bits), 2048, 8192, "2048",
      .help = "Size of a generated RSA key. Every enrolment costs two operations with it, and old clients "
              "know no larger one."},

@@ -48,10 +48,12 @@ struct challenge_settings {
 
 struct ra_settings {
     enum ra_source from;
-    char *backend;     /* RA_FROM_BACKEND: its name; empty: the alias' own */
-    char *certificate; /* RA_FROM_FILES: PEM path, chain allowed */
-    char *key;         /* RA_FROM_FILES: PEM path */
-    int key_bits;      /* generated RSA key */
+    char *backend;             /* RA_FROM_BACKEND: its name; empty: the alias' own */
+    char *certificate;         /* RA_FROM_FILES: PEM path, chain allowed */
+    char *key;                 /* RA_FROM_FILES: PEM path */
+    char *signing_certificate; /* RA_FROM_FILES: a pair of its own that signs; "" for none */
+    char *signing_key;
+    int key_bits; /* generated RSA key */
     int64_t lifetime;
     char *subject; /* RFC 2253 text; "{alias}" is replaced */
 };

@@ -245,6 +245,11 @@ class Gateway:
     def ra(self, alias="demo"):
         return self.bag(alias)[0]
 
+    def replier(self, alias="demo"):
+        """The certificate that signs replies: the last one that is no CA, for the one that opens messages comes first."""
+        bag = self.bag(alias)
+        return ([certificate for certificate in bag if not identities.is_ca(certificate)] or bag)[-1]
+
     def request(self, alias="demo", *, challenge=None, identity=None, csr=None, **bend):
         """A proper PKCSReq for the alias, bent as the keywords say."""
         identity = identity or identities.Identity()
@@ -261,7 +266,7 @@ class Gateway:
         assert answer.status == 200, (answer.status, answer.body)
         assert answer.headers["content-type"] == "application/x-pki-message"
         reply = scepmsg.Reply(answer.body)
-        return reply if isinstance(request, bytes) else reply.check(request, self.ra(alias))
+        return reply if isinstance(request, bytes) else reply.check(request, self.replier(alias))
 
     def enrol(self, alias="demo", **bend):
         """A whole enrolment; (request, reply, certificate)."""

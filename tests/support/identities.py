@@ -172,3 +172,10 @@ class Identity:
 
 def load(certificate):
     return x509.load_der_x509_certificate(certificate)
+
+
+def is_ca(certificate):
+    try:
+        return load(certificate).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False

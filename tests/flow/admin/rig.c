@@ -215,8 +215,7 @@ void rig_give_ra(struct rig *r, const char *alias)
 {
     static struct ra_set set = {.count = 1,
                                 .not_after = 1900000000000,
-                                .ca_content_type = "",
-                                .ca_sha256 = "cafe",
+                                .ca = {.content_type = "", .pin_sha256 = "cafe"},
                                 .references = 1000};
     alias_install_ra(alias_directory_find(r->directory, alias), ra_set_ref(&set));
 }

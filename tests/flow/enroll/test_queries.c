@@ -81,7 +81,7 @@ TEST(the_first_client_waits_for_the_ra_identity)
     CHECK(!gateway_alias(&g, "demo")->ra);
     CHECK_INT(get("/scep/demo?operation=GetCACert"), 200);
     CHECK(gateway_alias(&g, "demo")->ra);
-    CHECK_INT((int)r.body.len, (int)gateway_alias(&g, "demo")->ra->ca_body.len);
+    CHECK_INT((int)r.body.len, (int)gateway_alias(&g, "demo")->ra->ca.body.len);
     end();
 }
 

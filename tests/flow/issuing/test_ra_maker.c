@@ -61,7 +61,7 @@ TEST(identity_is_made_recorded_and_announced)
     char subject[128];
     X509_NAME_oneline(X509_get_subject_name(ra), subject, sizeof subject);
     CHECK_TEXT(subject, "/CN=SCEP RA demo");
-    CHECK_TEXT(a->ra->ca_content_type, "application/x-x509-ca-ra-cert");
+    CHECK_TEXT(a->ra->ca.content_type, "application/x-x509-ca-ra-cert");
     CHECK_INT(count_of(&r, STORE_RA_LIST, "demo"), 1);
     CHECK_INT(count_of(&r, STORE_CERTIFICATE_LIST, "demo"), 1);
     struct store_answer *audit = rig_list(&r, STORE_AUDIT_LIST, "demo");
@@ -325,9 +325,9 @@ TEST(another_backend_certifies_and_both_chains_are_told)
     char issuer[128];
     X509_NAME_oneline(X509_get_issuer_name(apart->ra->identities[0].certificate), issuer, sizeof issuer);
     CHECK_TEXT(issuer, "/CN=Other CA");
-    CHECK(apart->ra->ca_body.len > demo->ra->ca_body.len);
-    CHECK(memmem(apart->ra->ca_body.data, apart->ra->ca_body.len, "Own CA", 6) != NULL);
-    CHECK(strcmp(apart->ra->ca_sha256, demo->ra->ca_sha256) != 0);
+    CHECK(apart->ra->ca.body.len > demo->ra->ca.body.len);
+    CHECK(memmem(apart->ra->ca.body.data, apart->ra->ca.body.len, "Own CA", 6) != NULL);
+    CHECK(strcmp(apart->ra->ca.pin_sha256, demo->ra->ca.pin_sha256) != 0);
     alias_unref(apart);
     alias_unref(demo);
     rig_close(&r);
@@ -339,7 +339,7 @@ TEST(ca_as_ra_needs_a_fit_certificate)
     rig_open(&r, ALIASES);
     struct alias *self = rig_alias(&r, "self"), *unfit = rig_alias(&r, "unfit");
     CHECK(rig_ensure(&r, self));
-    CHECK_TEXT(self->ra->ca_content_type, "application/x-x509-ca-cert");
+    CHECK_TEXT(self->ra->ca.content_type, "application/x-x509-ca-cert");
     CHECK(!rig_ensure(&r, unfit));
     CHECK(!unfit->ra);
     alias_unref(self);

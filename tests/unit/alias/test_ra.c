@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "alias/ra.h"
@@ -43,21 +44,29 @@ static struct scep_recipient identity(const struct made *m)
     return (struct scep_recipient){.certificate = m->certificate, .key = m->key};
 }
 
+static enum error_code create_of(struct ra_set **s, const struct scep_recipient *one,
+                                 const struct bytes *with, size_t count, bool root_in_body, struct error *e)
+{
+    const struct ra_parts parts = {
+        .identities = one, .count = 1, .chain = with, .chain_count = count, .root_in_body = root_in_body};
+    return ra_set_create(s, &parts, e);
+}
+
 static enum error_code create(struct ra_set **s, const struct made *m, size_t chain_count, bool with_root,
                               struct error *e)
 {
     struct scep_recipient one = identity(m);
-    return ra_set_create(s, &one, 1, chain, chain_count, with_root, e);
+    return create_of(s, &one, chain, chain_count, with_root, e);
 }
 
 /* Common names in the bag, in the order of the bytes. */
-static const char *names(const struct ra_set *s)
+static const char *names_of(struct bytes body)
 {
     static char text[256];
-    const unsigned char *at = s->ca_body.data;
+    const unsigned char *at = body.data;
     text[0] = '\0';
-    PKCS7 *bag = d2i_PKCS7(NULL, &at, (long)s->ca_body.len);
-    cr_assert(bag && PKCS7_type_is_signed(bag) && at == s->ca_body.data + s->ca_body.len);
+    PKCS7 *bag = d2i_PKCS7(NULL, &at, (long)body.len);
+    cr_assert(bag && PKCS7_type_is_signed(bag) && at == body.data + body.len);
     for (int i = 0; i < sk_X509_num(bag->d.sign->cert); i++) {
         char name[64];
         X509_NAME_get_text_by_NID(X509_get_subject_name(sk_X509_value(bag->d.sign->cert, i)), NID_commonName,
@@ -66,6 +75,11 @@ static const char *names(const struct ra_set *s)
     }
     PKCS7_free(bag);
     return text;
+}
+
+static const char *names(const struct ra_set *s)
+{
+    return names_of(s->ca.body);
 }
 
 static const char *fingerprint(const struct made *m)
@@ -84,8 +98,8 @@ Test(ra, bag_begins_with_the_ra_and_ends_with_the_root)
     struct error e = {0};
     cr_assert_eq(create(&s, &ra, 2, true, &e), ERR_OK, "%s", e.text);
     cr_assert_str_eq(names(s), "RA Issuing Root");
-    cr_assert_str_eq(s->ca_content_type, "application/x-x509-ca-ra-cert");
-    cr_assert_str_eq(s->ca_sha256, fingerprint(&issuing));
+    cr_assert_str_eq(s->ca.content_type, "application/x-x509-ca-ra-cert");
+    cr_assert_str_eq(s->ca.pin_sha256, fingerprint(&issuing));
     cr_assert(s->not_after > 0 && s->count == 1);
     ra_set_unref(s);
 }
@@ -99,9 +113,9 @@ Test(ra, root_can_be_left_out_but_not_the_ras_issuer)
     ra_set_unref(s);
     struct made direct = make((struct made_order){.name = "RA", .usage = BOTH, .issuer = &root});
     struct scep_recipient one = identity(&direct);
-    cr_assert_eq(ra_set_create(&s, &one, 1, &chain[1], 1, false, &e), ERR_OK, "%s", e.text);
+    cr_assert_eq(create_of(&s, &one, &chain[1], 1, false, &e), ERR_OK, "%s", e.text);
     cr_assert_str_eq(names(s), "RA Root");
-    cr_assert_str_eq(s->ca_sha256, fingerprint(&root));
+    cr_assert_str_eq(s->ca.pin_sha256, fingerprint(&root));
     ra_set_unref(s);
     made_free(&direct);
 }
@@ -112,7 +126,7 @@ Test(ra, repeated_certificates_are_sent_once)
     struct scep_recipient one = identity(&ra);
     struct bytes ra_der = made_der(&ra);
     struct bytes twice[] = {chain[0], chain[1], chain[0], ra_der};
-    cr_assert_eq(ra_set_create(&s, &one, 1, twice, 4, true, NULL), ERR_OK);
+    cr_assert_eq(create_of(&s, &one, twice, 4, true, NULL), ERR_OK);
     cr_assert_str_eq(names(s), "RA Issuing Root");
     ra_set_unref(s);
     free((void *)(uintptr_t)ra_der.data);
@@ -124,10 +138,10 @@ Test(ra, ca_that_answers_itself_is_a_single_certificate)
     struct ra_set *s;
     struct error e = {0};
     cr_assert_eq(create(&s, &both, 0, true, &e), ERR_OK, "%s", e.text);
-    cr_assert_str_eq(s->ca_content_type, "application/x-x509-ca-cert");
+    cr_assert_str_eq(s->ca.content_type, "application/x-x509-ca-cert");
     struct bytes der = made_der(&both);
-    cr_assert(bytes_equal(der, s->ca_body));
-    cr_assert_str_eq(s->ca_sha256, fingerprint(&both));
+    cr_assert(bytes_equal(der, s->ca.body));
+    cr_assert_str_eq(s->ca.pin_sha256, fingerprint(&both));
     free((void *)(uintptr_t)der.data);
     ra_set_unref(s);
     made_free(&both);
@@ -139,12 +153,12 @@ Test(ra, subordinate_ca_that_answers_itself_is_what_clients_pin)
         make((struct made_order){.name = "Sub", .ca = true, .usage = BOTH ",keyCertSign", .issuer = &root});
     struct scep_recipient one = identity(&both);
     struct ra_set *s;
-    cr_assert_eq(ra_set_create(&s, &one, 1, &chain[1], 1, true, NULL), ERR_OK);
+    cr_assert_eq(create_of(&s, &one, &chain[1], 1, true, NULL), ERR_OK);
     cr_assert_str_eq(names(s), "Sub Root");
-    cr_assert_str_eq(s->ca_sha256, fingerprint(&both));
+    cr_assert_str_eq(s->ca.pin_sha256, fingerprint(&both));
     ra_set_unref(s);
-    cr_assert_eq(ra_set_create(&s, &one, 1, &chain[1], 1, false, NULL), ERR_OK);
-    cr_assert_str_eq(s->ca_content_type, "application/x-x509-ca-cert");
+    cr_assert_eq(create_of(&s, &one, &chain[1], 1, false, NULL), ERR_OK);
+    cr_assert_str_eq(s->ca.content_type, "application/x-x509-ca-cert");
     ra_set_unref(s);
     made_free(&both);
 }
@@ -171,7 +185,7 @@ Test(ra, unusable_identities_are_refused_with_a_sentence)
             one.key = ra.key;
         struct ra_set *s;
         struct error e = {0};
-        enum error_code code = ra_set_create(&s, &one, 1, chain, 2, true, &e);
+        enum error_code code = create_of(&s, &one, chain, 2, true, &e);
         cr_assert_eq(code, rows[i].sentence ? ERR_KEY_UNUSABLE : ERR_OK, "row %zu: %s", i, e.text);
         cr_assert(!rows[i].sentence || strstr(e.text, rows[i].sentence), "row %zu: %s", i, e.text);
         cr_assert((s == NULL) == (rows[i].sentence != NULL));
@@ -180,16 +194,84 @@ Test(ra, unusable_identities_are_refused_with_a_sentence)
     }
 }
 
+/* ---- one certificate that opens, one that signs -------------------------------------------------------- */
+
+static enum error_code create_apart(struct ra_set **s, const struct made *opens, const struct made *signs,
+                                    struct error *e)
+{
+    struct scep_recipient opener = identity(opens), signer = identity(signs);
+    const struct ra_parts parts = {.identities = &opener,
+                                   .signers = &signer,
+                                   .count = 1,
+                                   .chain = chain,
+                                   .chain_count = 2,
+                                   .root_in_body = true};
+    return ra_set_create(s, &parts, e);
+}
+
+Test(ra, one_opens_and_one_signs)
+{
+    struct made opens = make((struct made_order){
+        .name = "Opener", .usage = "keyEncipherment", .issuer = &issuing, .from = -60, .to = 9000});
+    struct made signs = make((struct made_order){
+        .name = "Signer", .usage = "digitalSignature", .issuer = &issuing, .from = -60, .to = 3000});
+    struct ra_set *s;
+    struct error e = {0};
+    cr_assert_eq(create_apart(&s, &opens, &signs, &e), ERR_OK, "%s", e.text);
+    cr_assert_str_eq(names(s), "Opener Signer Issuing Root");
+    cr_assert_str_eq(s->ca.pin_sha256, fingerprint(&issuing));
+    cr_assert_eq(X509_cmp(s->identities[0].certificate, opens.certificate), 0);
+    cr_assert_eq(X509_cmp(s->signers[0].certificate, signs.certificate), 0);
+    int64_t left = s->not_after - (int64_t)time(NULL) * 1000;
+    cr_assert(left > 2000 * 1000 && left <= 3000 * 1000, "the one that ends first counts");
+    ra_set_unref(s);
+    cr_assert_eq(create_apart(&s, &signs, &opens, &e), ERR_KEY_UNUSABLE);
+    cr_assert(strstr(e.text, "keyEncipherment"), "%s", e.text);
+    cr_assert_eq(create_apart(&s, &opens, &opens, &e), ERR_KEY_UNUSABLE);
+    cr_assert(strstr(e.text, "digitalSignature"), "%s", e.text);
+    made_free(&opens);
+    made_free(&signs);
+}
+
+Test(ra, signer_of_strangers_or_without_its_key_is_refused)
+{
+    struct made other = make((struct made_order){.name = "Other", .ca = true, .usage = "keyCertSign"});
+    struct made signs =
+        make((struct made_order){.name = "Signer", .usage = "digitalSignature", .issuer = &other});
+    struct ra_set *s;
+    struct error e = {0};
+    cr_assert_eq(create_apart(&s, &ra, &signs, &e), ERR_KEY_UNUSABLE);
+    cr_assert(strstr(e.text, "that signs was issued by no CA of its chain"), "%s", e.text);
+    struct made mixed = {.certificate = ra.certificate, .key = other.key};
+    cr_assert_eq(create_apart(&s, &ra, &mixed, &e), ERR_KEY_UNUSABLE);
+    cr_assert(strstr(e.text, "do not belong together"), "%s", e.text);
+    made_free(&signs);
+    made_free(&other);
+}
+
+Test(ra, chain_body_is_a_bag_with_the_root)
+{
+    struct ra_set *s;
+    cr_assert_eq(create(&s, &ra, 2, false, NULL), ERR_OK);
+    cr_assert_str_eq(names_of(s->ca.body), "RA Issuing");
+    cr_assert_str_eq(names_of(s->ca.chain_body), "RA Issuing Root");
+    ra_set_unref(s);
+    struct made both = make((struct made_order){.name = "CA", .ca = true, .usage = BOTH ",keyCertSign"});
+    cr_assert_eq(create(&s, &both, 0, true, NULL), ERR_OK);
+    cr_assert_str_eq(names_of(s->ca.chain_body), "CA");
+    ra_set_unref(s);
+    made_free(&both);
+}
+
 Test(ra, chain_of_strangers_is_refused)
 {
     struct ra_set *s;
     struct error e = {0};
     struct scep_recipient one = identity(&ra);
-    cr_assert_eq(ra_set_create(&s, &one, 1, &chain[1], 1, true, &e),
-                 ERR_KEY_UNUSABLE); /* Root did not issue it */
+    cr_assert_eq(create_of(&s, &one, &chain[1], 1, true, &e), ERR_KEY_UNUSABLE); /* Root did not issue it */
     cr_assert(strstr(e.text, "issuer"), "%s", e.text);
     struct bytes junk = bytes_of("junk", 4);
-    cr_assert_eq(ra_set_create(&s, &one, 1, &junk, 1, true, &e), ERR_KEY_UNUSABLE);
+    cr_assert_eq(create_of(&s, &one, &junk, 1, true, &e), ERR_KEY_UNUSABLE);
 }
 
 Test(ra, references_are_counted)
@@ -212,11 +294,19 @@ Test(ra, files_bring_their_own_chain)
     made_write(key, &ra, true);
     struct ra_set *s;
     struct error e = {0};
-    cr_assert_eq(ra_from_files(&s, certificate, key, &chain[1], 1, true, &e), ERR_OK, "%s", e.text);
+    struct ra_files files = {.certificate = certificate, .key = key}, missing = {"/nowhere", "/nowhere"};
+    const struct ra_given given = {.chain = &chain[1], .chain_count = 1, .root_in_body = true}, nothing = {0};
+    cr_assert_eq(ra_from_files(&s, &files, NULL, &given, &e), ERR_OK, "%s", e.text);
     cr_assert_str_eq(names(s), "RA Issuing Root");
     ra_set_unref(s);
-    cr_assert_eq(ra_from_files(&s, certificate, "/nowhere/key", NULL, 0, true, &e), ERR_FILE_UNREADABLE);
-    cr_assert_eq(ra_from_files(&s, key, key, NULL, 0, true, &e), ERR_KEY_UNUSABLE);
+    cr_assert_eq(ra_from_files(&s, &files, &files, &given, &e), ERR_OK, "%s", e.text);
+    cr_assert_str_eq(names(s), "RA Issuing Root");
+    ra_set_unref(s);
+    cr_assert_eq(ra_from_files(&s, &files, &missing, &given, &e), ERR_FILE_UNREADABLE);
+    files.key = "/nowhere/key";
+    cr_assert_eq(ra_from_files(&s, &files, NULL, &nothing, &e), ERR_FILE_UNREADABLE);
+    files.certificate = files.key = key;
+    cr_assert_eq(ra_from_files(&s, &files, NULL, &nothing, &e), ERR_KEY_UNUSABLE);
     cr_assert(strstr(e.text, key), "%s", e.text);
     unlink(certificate);
     unlink(key);
