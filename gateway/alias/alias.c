@@ -33,6 +33,7 @@ static enum error_code write_capabilities(struct alias *a, struct error *e)
         .ciphers = s->ciphers | (s->compat.obsolete_des ? SCEP_CIPHER_DES : 0u),
         .digests = s->digests | (s->compat.obsolete_md5 ? SCEP_DIGEST_MD5 : 0u),
         .post = true,
+        .update = s->compat.update_req,
     };
     struct buffer text;
     buffer_init(&text, sizeof a->capabilities - 1);

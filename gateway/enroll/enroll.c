@@ -118,6 +118,7 @@ enum step_result step_open(struct enrolment *e)
         .recipients = o->ra->identities,
         .recipient_count = o->ra->count,
         .ec_signers = a->reply.to_ec_signers != 0,
+        .update_is_renewal = a->compat.update_req,
         .types = SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL),
     };
     enum error_code code = pool_submit(e->alias->lane, (struct job){open_run, open_done, o});

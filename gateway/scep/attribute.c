@@ -38,7 +38,13 @@ static bool acceptable(int written, int found)
 {
     if (written == V_ASN1_OCTET_STRING)
         return found == V_ASN1_OCTET_STRING;
-    return found == V_ASN1_PRINTABLESTRING || found == V_ASN1_UTF8STRING || found == V_ASN1_IA5STRING;
+    static const int one_octet_each[] = {V_ASN1_PRINTABLESTRING, V_ASN1_UTF8STRING,    V_ASN1_IA5STRING,
+                                         V_ASN1_T61STRING,       V_ASN1_VISIBLESTRING, V_ASN1_GENERALSTRING,
+                                         V_ASN1_NUMERICSTRING};
+    for (size_t i = 0; i < sizeof one_octet_each / sizeof *one_octet_each; i++)
+        if (found == one_octet_each[i])
+            return true;
+    return false;
 }
 
 enum error_code scep_attribute_read(const CMS_SignerInfo *signer, enum scep_attribute a, struct bytes *out,

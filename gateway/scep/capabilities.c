@@ -21,6 +21,7 @@ static const struct keyword {
     {"SHA-256", .digest = SCEP_DIGEST_SHA256},
     {"SHA-384", .digest = SCEP_DIGEST_SHA384},
     {"SHA-512", .digest = SCEP_DIGEST_SHA512},
+    {"Update", .flag = offsetof(struct scep_capabilities, update)},
 };
 
 #define KEYWORD_COUNT (sizeof keywords / sizeof *keywords)

@@ -9,6 +9,7 @@ struct scep_capabilities {
     bool post;
     bool renewal;
     bool next_ca;
+    bool update;   /* UpdateReq of old drafts */
     bool standard; /* reading only: SCEPStandard was present */
 };
 

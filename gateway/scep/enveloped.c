@@ -55,10 +55,8 @@ static enum error_code read_cipher(struct enveloped *v, struct ber *algorithm, u
     if (v->cipher == SCEP_CIPHER_DES && !scep_library_obsolete_available())
         return error_set(e, ERR_ALGORITHM_REFUSED,
                          "des-cbc needs OpenSSL's legacy provider, which cannot be loaded");
-    if (algorithm->content.len == 0 || algorithm->content.data[0] != BER_OCTET_STRING ||
-        !ber_next(&algorithm->content, &iv))
+    if (!ber_take(&algorithm->content, BER_OCTET_STRING, &iv) || !ber_octets(&iv, &v->iv, &v->iv_owned))
         return malformed(e, "the content cipher has no IV");
-    v->iv = iv.content;
     size_t block = v->cipher & SCEP_CIPHERS_MODERN ? 16 : 8;
     return v->iv.len == block ? ERR_OK : malformed(e, "the IV has the wrong length");
 }
@@ -278,5 +276,6 @@ void enveloped_clear(struct enveloped *v)
 {
     free(v->ciphertext_owned);
     free(v->key_owned);
+    free(v->iv_owned);
     *v = (struct enveloped){0};
 }

@@ -17,7 +17,7 @@ struct enveloped {
     /* of the recipient that was found: */
     struct bytes encrypted_key;
     struct scep_key_transport transport;
-    uint8_t *ciphertext_owned, *key_owned; /* gathered from constructed strings */
+    uint8_t *ciphertext_owned, *key_owned, *iv_owned; /* gathered from constructed strings */
 };
 
 /* ERR_ALGORITHM_REFUSED: a cipher outside `ciphers`, authenticated encryption, or no key transport recipient

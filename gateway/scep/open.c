@@ -185,7 +185,10 @@ static enum error_code read_type(struct opening *o, struct error *e)
         return code;
     if (!present)
         return error_set(e, ERR_MESSAGE_MALFORMED, "the signed attribute messageType is missing");
-    int type = o->message.type = decimal(text);
+    int type = decimal(text);
+    if (type == SCEP_UPDATE_REQ && o->rules->update_is_renewal)
+        type = SCEP_RENEWAL_REQ;
+    o->message.type = type;
     if (type < SCEP_RENEWAL_REQ || type > SCEP_GET_CRL)
         return error_set(e, ERR_MESSAGE_TYPE, "messageType %d (%s) is no request", type,
                          scep_message_type_name(type));

@@ -37,10 +37,11 @@ struct scep_rules {
     size_t recipient_count;
     bool ec_signers; /* false: an EC, DSA or EdDSA signer is refused with badAlg before anything is issued */
     uint32_t types;  /* SCEP_TYPE() of the messageTypes that are served, or-ed; others are ERR_MESSAGE_TYPE */
+    bool update_is_renewal; /* an UpdateReq, of old drafts, is taken for a RenewalReq */
 };
 
 struct scep_message {
-    int type; /* as sent; may be one that we refuse */
+    int type; /* as sent, or as it is taken for; may be one that we refuse */
     struct bytes transaction_id;
     struct bytes sender_nonce;
     enum scep_digest digest; /* as sent; SHA-256 when that one cannot be used, for the refusal */

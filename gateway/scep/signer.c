@@ -53,6 +53,14 @@ enum error_code signer_check_key(EVP_PKEY *key, struct bytes spki, const struct 
     return facts.kind == KEY_RSA ? check_rsa(key, rules, e) : check_other(key, facts, rules, e);
 }
 
+/* sha1WithRSASignature and its kin of the OIW mean PKCS #1 v1.5, which CMS in OpenSSL does not know of. No
+ * signature covers the identifier. */
+static bool replace_old_identifier(X509_ALGOR *algorithm, int type, int of_key)
+{
+    return type == EVP_PKEY_RSA && of_key == EVP_PKEY_RSA2 &&
+           X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_rsaEncryption), V_ASN1_NULL, NULL);
+}
+
 /* rsaEncryption, shaNWithRSAEncryption, RSASSA-PSS; ecdsa-with-shaN and dsa-with-shaN (checklist G-10). */
 enum error_code signer_check_algorithm(CMS_SignerInfo *info, EVP_PKEY *key, struct error *e)
 {
@@ -62,7 +70,8 @@ enum error_code signer_check_algorithm(CMS_SignerInfo *info, EVP_PKEY *key, stru
     X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
     int nid = OBJ_obj2nid(oid), type = EVP_PKEY_get_base_id(key), of_key = NID_undef;
     bool rsa = type == EVP_PKEY_RSA && (nid == NID_rsaEncryption || nid == NID_rsassaPss);
-    if (rsa || (OBJ_find_sigid_algs(nid, NULL, &of_key) && of_key == type))
+    if (rsa || (OBJ_find_sigid_algs(nid, NULL, &of_key) &&
+                (of_key == type || replace_old_identifier(algorithm, type, of_key))))
         return ERR_OK;
     return error_set(e, ERR_ALGORITHM_REFUSED, "the signature algorithm %s does not go with the signer's key",
                      OBJ_nid2ln(nid));

@@ -321,6 +321,10 @@ const struct setting_row schema_alias[] = {
          "clients that look at the "
          "status alone. Clients that follow RFC 8894 take it for a broken server."},
 
+    {"compat.update_req", SETTING_BOOL, AT(compat.update_req), .initial = "false",
+     .help = "Take UpdateReq (18), which drafts before RFC 8894 had, for RenewalReq (17), and announce "
+             "`Update`."},
+
     {"transaction.retransmit_window", SETTING_DURATION, AT(transaction.retransmit_window), MINUTE, 365 * DAY,
      "24h", .help = "A request that comes again within this time gets the same certificate again."},
     {"transaction.supersede", SETTING_BOOL, AT(transaction.supersede), .initial = "false",

@@ -102,6 +102,7 @@ struct compat_settings {
     bool get_pki_operation;
     bool root_in_get_ca_cert;
     bool refused_challenge_as_401;
+    bool update_req;
 };
 
 struct transaction_settings {

@@ -94,6 +94,7 @@ class Envelope:
     transport: str = "v15"  # or "oaep"
     oaep_digest: str = "sha256"
     mgf1_digest: str = "sha256"
+    oaep_parameters: bytes = None  # in place of those that say the digests
     recipient_id: str = "issuer_serial"  # or "ski", or "wrapped": the extension's value, an OCTET STRING in an OCTET STRING
     content_type: str = ID_DATA
     corrupt: str = ""  # "ciphertext", "padding", "key", "iv", "block": not a multiple of the block; "empty"
@@ -134,7 +135,8 @@ class Envelope:
         public = identities.load(certificate).public_key()
         if self.transport == "oaep":
             secret = public.encrypt(content_key, oaep(self.oaep_digest, self.mgf1_digest))
-            algorithm = der.seq(der.oid(RSA_OAEP), oaep_parameters(self.oaep_digest, self.mgf1_digest))
+            told = oaep_parameters(self.oaep_digest, self.mgf1_digest) if self.oaep_parameters is None else self.oaep_parameters
+            algorithm = der.seq(der.oid(RSA_OAEP), told)
         else:
             secret = public.encrypt(content_key, padding.PKCS1v15())
             algorithm = der.seq(der.oid(RSA_ENCRYPTION), der.null())
@@ -160,7 +162,7 @@ class Request:
     transaction_id: object = field(default_factory=lambda: secrets.token_hex(20))
     sender_nonce: bytes = field(default_factory=lambda: os.urandom(16))
     digest: str = "sha256"
-    signature: str = "digest"  # "digest": shaNWithRSA; "rsa": rsaEncryption; "pss"
+    signature: str = "digest"  # "digest": shaNWithRSA; "rsa": rsaEncryption; "pss"; an OID
     signer_id: str = "issuer_serial"  # or "ski"
     signers: int = 1
     certificates: list = None  # None: the signer's
@@ -200,6 +202,8 @@ class Request:
         algorithm = identities.signature_algorithm(self.identity.key, self.digest)
         if self.signature == "rsa":
             algorithm = der.seq(der.oid(RSA_ENCRYPTION), der.null())
+        elif "." in self.signature:
+            algorithm = der.seq(der.oid(self.signature), der.null())
         if pss:
             size = identities.HASHES[self.digest].digest_size
             parameters = der.read_one(oaep_parameters(self.digest, self.digest)).content + der.tlv(0xA2, der.integer(size))

@@ -41,12 +41,14 @@ Test(capabilities, default_alias_lists_implied_keywords_too)
 
 Test(capabilities, optional_operations)
 {
-    expect((struct scep_capabilities){.ciphers = SCEP_CIPHERS_MODERN,
-                                      .digests = SCEP_DIGESTS_MODERN,
-                                      .post = true,
-                                      .renewal = true,
-                                      .next_ca = true},
-           "AES\nGetNextCACert\nPOSTPKIOperation\nRenewal\nSHA-256\nSHA-384\nSHA-512\nSCEPStandard\n");
+    expect(
+        (struct scep_capabilities){.ciphers = SCEP_CIPHERS_MODERN,
+                                   .digests = SCEP_DIGESTS_MODERN,
+                                   .post = true,
+                                   .renewal = true,
+                                   .next_ca = true,
+                                   .update = true},
+        "AES\nGetNextCACert\nPOSTPKIOperation\nRenewal\nSHA-256\nSHA-384\nSHA-512\nUpdate\nSCEPStandard\n");
 }
 
 Test(capabilities, standard_needs_aes_sha256_and_post)

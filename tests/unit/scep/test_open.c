@@ -106,6 +106,35 @@ Test(open, every_request_type)
     }
 }
 
+Test(open, update_req_of_old_drafts)
+{
+    f.message.type = "18";
+    f.rules.types = SCEP_TYPE(SCEP_RENEWAL_REQ);
+    request_refused(ERR_MESSAGE_TYPE, "UpdateReq (18) is not served here");
+    f.rules.update_is_renewal = true;
+    request_accepted();
+    cr_assert_eq(f.opened->type, SCEP_RENEWAL_REQ);
+    f.rules.types = SCEP_TYPE(SCEP_PKCS_REQ);
+    request_refused(ERR_MESSAGE_TYPE, "RenewalReq (17) is not served here");
+}
+
+Test(open, string_types_of_transaction_ids)
+{
+    static const uint8_t good[] = {0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1B};
+    for (size_t i = 0; i < sizeof good; i++) {
+        f.message.transaction_id = der_text(good[i], "1234567");
+        f.message.type_value = der_text(good[i], "19");
+        request_accepted();
+        cr_assert(bytes_equal(f.opened->transaction_id, bytes_of_text("1234567")), "tag %02x", good[i]);
+    }
+    static const uint8_t bad[] = {0x02, 0x04, 0x1C, 0x1E};
+    f.message.type_value = (struct bytes){0};
+    for (size_t i = 0; i < sizeof bad; i++) {
+        f.message.transaction_id = der_text(bad[i], "12345678");
+        request_refused_der(request_made(), ERR_MESSAGE_MALFORMED, "transactionID", false);
+    }
+}
+
 /* Whatever a poll carries, it is the same poll: telling a readable envelope from another would make of every
  * recorded request a padding oracle's victim. */
 Test(open, a_poll_is_not_decrypted)
@@ -142,8 +171,8 @@ Test(open, types_that_are_not_served_are_not_decrypted)
 Test(open, signature_algorithms)
 {
     static const char *const names[] = {"1.2.840.113549.1.1.1", "1.2.840.113549.1.1.11",
-                                        "1.2.840.113549.1.1.5"};
-    for (size_t i = 0; i < 3; i++) {
+                                        "1.2.840.113549.1.1.5", "1.3.14.3.2.29", "1.3.14.3.2.3"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         f.message.signature_algorithm = der_algorithm(names[i], DER_NULL);
         request_accepted();
     }
