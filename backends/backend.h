@@ -56,7 +56,12 @@ typedef void backend_done(void *context, const struct backend_result *result);
 
 /* ---- what is asked ------------------------------------------------------------------------------------ */
 
-enum backend_purpose { BACKEND_FOR_CLIENT, BACKEND_FOR_RA };
+enum backend_purpose {
+    BACKEND_FOR_CLIENT,
+    BACKEND_FOR_RA,         /* keyUsage digitalSignature and keyEncipherment (RFC 8894 section 2.1.2) */
+    BACKEND_FOR_RA_OPENING, /* keyEncipherment alone */
+    BACKEND_FOR_RA_SIGNING, /* digitalSignature alone */
+};
 
 /* A request that policy has passed. The parts were cut out of the CSR, whose signature was verified. */
 struct backend_request {

@@ -207,13 +207,26 @@ static void write_head(struct der *d, const struct ca *ca, const struct plan *pl
     der_close(d, validity);
 }
 
+static const struct der *extensions_for(const struct profile *profile, enum backend_purpose purpose, bool rsa)
+{
+    switch (purpose) {
+    case BACKEND_FOR_RA:
+        return &profile->ra;
+    case BACKEND_FOR_RA_OPENING:
+        return &profile->ra_opening;
+    case BACKEND_FOR_RA_SIGNING:
+        return &profile->ra_signing;
+    case BACKEND_FOR_CLIENT:
+        break;
+    }
+    return rsa ? &profile->client_rsa : &profile->client_other;
+}
+
 static void write_extensions(struct der *d, const struct ca *ca, const struct profile *profile,
                              const struct certificate_order *order, const struct public_key *key,
                              const GENERAL_NAMES *names)
 {
-    const struct der *same = order->purpose == BACKEND_FOR_RA ? &profile->ra
-                             : key->rsa                       ? &profile->client_rsa
-                                                              : &profile->client_other;
+    const struct der *same = extensions_for(profile, order->purpose, key->rsa);
     size_t tagged = der_open(d, DER_CONTEXT_CONSTRUCTED(3));
     size_t list = der_open(d, DER_SEQUENCE);
     der_raw(d, same->data, same->len);

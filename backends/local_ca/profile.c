@@ -172,11 +172,12 @@ static bool write_client(struct der *d, const struct ca *ca, const struct reader
     return !d->failed || problem_say(p, "out of memory");
 }
 
-/* RFC 8894 section 2.1.2: what opens and signs SCEP messages needs both bits, and no more than that. */
-static void write_ra(struct der *d, const struct ca *ca, const struct reader *r)
+/* RFC 8894 section 2.1.2: what opens SCEP messages needs one bit, what signs them another, and no more than
+ * that. */
+static void write_ra(struct der *d, const struct ca *ca, const struct reader *r, uint8_t usage)
 {
     write_basic_constraints(d, true);
-    write_key_usage(d, USAGE_DIGITAL_SIGNATURE | USAGE_KEY_ENCIPHERMENT);
+    write_key_usage(d, usage);
     write_authority_key_id(d, ca);
     write_authority_information(d, r);
     write_crl_points(d, r);
@@ -195,10 +196,12 @@ bool profile_create(struct profile *out, const struct ca *ca, struct backend_hos
     /* RFC 8813, RFC 8410: keys that only sign or agree must not claim to encipher. */
     uint8_t other = usage & (uint8_t) ~(USAGE_KEY_ENCIPHERMENT | USAGE_DATA_ENCIPHERMENT);
     uint8_t rsa = usage & (uint8_t)~USAGE_KEY_AGREEMENT;
-    write_ra(&out->ra, ca, &r);
+    write_ra(&out->ra, ca, &r, USAGE_DIGITAL_SIGNATURE | USAGE_KEY_ENCIPHERMENT);
+    write_ra(&out->ra_opening, ca, &r, USAGE_KEY_ENCIPHERMENT);
+    write_ra(&out->ra_signing, ca, &r, USAGE_DIGITAL_SIGNATURE);
     bool made =
         write_client(&out->client_rsa, ca, &r, rsa, p) && write_client(&out->client_other, ca, &r, other, p);
-    if (made && out->ra.failed)
+    if (made && (out->ra.failed || out->ra_opening.failed || out->ra_signing.failed))
         made = problem_say(p, "out of memory");
     if (!made)
         profile_free(out);
@@ -210,4 +213,6 @@ void profile_free(struct profile *f)
     der_free(&f->client_rsa);
     der_free(&f->client_other);
     der_free(&f->ra);
+    der_free(&f->ra_opening);
+    der_free(&f->ra_signing);
 }

@@ -8,7 +8,7 @@ struct profile {
     bool san;                   /* copies the request's subjectAltName */
     /* The extensions that are the same in every certificate: for RSA keys, for keys that cannot encipher, for
      * the gateway's RA. */
-    struct der client_rsa, client_other, ra;
+    struct der client_rsa, client_other, ra, ra_opening, ra_signing;
 };
 
 bool profile_create(struct profile *out, const struct ca *ca, struct backend_host *host,

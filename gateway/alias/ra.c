@@ -76,15 +76,12 @@ static enum error_code test_role(const struct scep_recipient *r, const struct ro
     return ERR_OK;
 }
 
-static enum error_code test_identity(const struct scep_recipient *opens, const struct scep_recipient *replies,
-                                     struct error *e)
+enum error_code ra_pair_check(const struct scep_recipient *pair, unsigned roles, struct error *e)
 {
-    enum error_code code = test_pair(opens, e);
-    if (code == ERR_OK && replies->key != opens->key)
-        code = test_pair(replies, e);
-    if (code == ERR_OK)
-        code = test_role(opens, &opener, e);
-    return code == ERR_OK ? test_role(replies, &signer, e) : code;
+    enum error_code code = test_pair(pair, e);
+    if (code == ERR_OK && roles & RA_OPENS)
+        code = test_role(pair, &opener, e);
+    return code == ERR_OK && roles & RA_SIGNS ? test_role(pair, &signer, e) : code;
 }
 
 static int64_t time_of(const ASN1_TIME *t)
@@ -109,7 +106,10 @@ static enum error_code take_identities(struct ra_set *s, const struct ra_parts *
         s->identities[i] = reference(&parts->identities[i]);
         s->signers[i] = reference(parts->signers ? &parts->signers[i] : &parts->identities[i]);
         s->count++;
-        code = test_identity(&s->identities[i], &s->signers[i], e);
+        bool apart = s->signers[i].key != s->identities[i].key;
+        code = ra_pair_check(&s->identities[i], apart ? RA_OPENS : RA_BOTH, e);
+        if (code == ERR_OK && apart)
+            code = ra_pair_check(&s->signers[i], RA_SIGNS, e);
     }
     return code;
 }

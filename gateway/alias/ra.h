@@ -10,6 +10,9 @@
 #include "scep/open.h"
 #include "store/store.h"
 
+/* What a key pair is for: the keyUsage of its certificate says it. */
+enum ra_role { RA_OPENS = 1 << 0, RA_SIGNS = 1 << 1, RA_BOTH = RA_OPENS | RA_SIGNS };
+
 struct ra_set {
     struct scep_recipient identities[SCEP_RECIPIENTS_MAX]; /* they open messages */
     struct scep_recipient signers[SCEP_RECIPIENTS_MAX];    /* the n-th signs what answers the n-th */
@@ -30,7 +33,9 @@ struct ra_parts {
     bool root_in_body;
 };
 
-/* ERR_KEY_UNUSABLE when a key does not fit, cannot do what it is for, or is not RSA. */
+/* ERR_KEY_UNUSABLE unless the pair belongs together, is RSA, and can do all of `roles` (enum ra_role). */
+enum error_code ra_pair_check(const struct scep_recipient *pair, unsigned roles, struct error *e);
+/* The same for every pair of a set. */
 enum error_code ra_set_create(struct ra_set **out, const struct ra_parts *parts, struct error *e);
 /* Two thirds of its life are over. */
 static inline int64_t ra_renewal_time(int64_t not_before, int64_t not_after)
@@ -64,8 +69,14 @@ enum error_code ra_from_pem(struct ra_set **out, const struct ra_pem *opens, con
 
 /* ---- kept in the store --------------------------------------------------------------------------------- */
 
-/* Unseals what the store holds, newest generation with a certificate first. NOT an error when there is none:
- * *out NULL. */
+/* A generation is one key pair, which opens, signs, or does both. */
+#define RA_RECORDS_MAX (2 * SCEP_RECIPIENTS_MAX)
+
+/* enum ra_role, by the certificate; 0 when there is none that can be read. */
+unsigned ra_record_roles(const struct ra_record *r);
+/* Unseals what the store holds, newest generation with a certificate first; what an identity opened is
+ * answered with its own signature, or with that of the pair that was made after it to sign. NOT an error when
+ * there is none to open or none to sign: *out NULL. */
 enum error_code ra_from_records(struct ra_set **out, const struct ra_record *records, size_t count,
                                 const struct keys *keys, bool root_in_body, struct error *e);
 

@@ -1,6 +1,7 @@
 /* ra_load.c: RA identities out of PEM and out of the store (ra.h). */
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 
 #include "alias/ra.h"
@@ -221,39 +222,91 @@ static enum error_code load_identity(struct scep_recipient *out, const struct ra
                                                 (long long)r->generation);
 }
 
+unsigned ra_record_roles(const struct ra_record *r)
+{
+    const unsigned char *at = r->chain_count > 0 ? r->chain[0].data : NULL;
+    CLEANUP(X509) X509 *x = at ? d2i_X509(NULL, &at, (long)r->chain[0].len) : NULL;
+    uint32_t usage = x ? X509_get_key_usage(x) : 0;
+    ERR_clear_error();
+    return (usage & KU_KEY_ENCIPHERMENT ? RA_OPENS : 0u) | (usage & KU_DIGITAL_SIGNATURE ? RA_SIGNS : 0u);
+}
+
+struct stored_pair {
+    struct scep_recipient pair;
+    unsigned roles;
+    const struct ra_record *record;
+};
+
+struct stored_pairs {
+    struct stored_pair items[RA_RECORDS_MAX]; /* newest first */
+    size_t count;
+};
+
+static void stored_clear(struct stored_pairs *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        X509_free(s->items[i].pair.certificate);
+        EVP_PKEY_free(s->items[i].pair.key);
+    }
+}
+
+/* An older one that cannot be read any more is left out; the newest of its role is an error. */
+static enum error_code load_records(struct stored_pairs *out, const struct ra_record *records, size_t count,
+                                    const struct keys *keys, struct error *e)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < count && out->count < RA_RECORDS_MAX; i++) {
+        if (records[i].chain_count == 0)
+            continue;
+        struct stored_pair *slot = &out->items[out->count];
+        slot->roles = ra_record_roles(&records[i]);
+        slot->record = &records[i];
+        bool newest = slot->roles ? slot->roles & ~seen : !seen;
+        enum error_code code = load_identity(&slot->pair, &records[i], keys, newest ? e : NULL);
+        if (code == ERR_OK)
+            out->count++;
+        else
+            EVP_PKEY_free(TAKE(slot->pair.key));
+        if (code != ERR_OK && newest)
+            return code;
+        seen |= slot->roles;
+    }
+    return ERR_OK;
+}
+
+/* Itself, the one that was made next to sign, or the newest there is. */
+static const struct stored_pair *signer_for(const struct stored_pairs *s, const struct stored_pair *opener)
+{
+    if (opener->roles & RA_SIGNS)
+        return opener;
+    const struct stored_pair *found = NULL;
+    for (const struct stored_pair *p = s->items; p < s->items + s->count; p++)
+        if (p->roles & RA_SIGNS && (!found || p->record->generation > opener->record->generation))
+            found = p;
+    return found;
+}
+
 enum error_code ra_from_records(struct ra_set **out, const struct ra_record *records, size_t count,
                                 const struct keys *keys, bool root_in_body, struct error *e)
 {
-    struct scep_recipient identities[SCEP_RECIPIENTS_MAX] = {0};
-    const struct ra_record *current = NULL;
-    enum error_code code = ERR_OK;
-    size_t found = 0;
+    struct scep_recipient openers[SCEP_RECIPIENTS_MAX], signers[SCEP_RECIPIENTS_MAX];
+    struct ra_parts parts = {.identities = openers, .signers = signers, .root_in_body = root_in_body};
+    struct stored_pairs s = {0};
     *out = NULL;
-    for (size_t i = 0; code == ERR_OK && i < count && found < SCEP_RECIPIENTS_MAX; i++) {
-        if (records[i].chain_count == 0)
+    enum error_code code = load_records(&s, records, count, keys, e);
+    for (size_t i = 0; code == ERR_OK && i < s.count && parts.count < SCEP_RECIPIENTS_MAX; i++) {
+        const struct stored_pair *signer = signer_for(&s, &s.items[i]);
+        if (!(s.items[i].roles & RA_OPENS) || !signer)
             continue;
-        if (!current)
-            current = &records[i];
-        struct scep_recipient *slot = &identities[found];
-        enum error_code loaded = load_identity(slot, &records[i], keys, current == &records[i] ? e : NULL);
-        if (loaded == ERR_OK)
-            found++;
-        else
-            EVP_PKEY_free(TAKE(slot->key));
-        if (current == &records[i])
-            code = loaded; /* an older one that cannot be read any more is left out */
+        if (parts.count == 0) {
+            parts.chain = s.items[i].record->chain + 1;
+            parts.chain_count = s.items[i].record->chain_count - 1;
+        }
+        openers[parts.count] = s.items[i].pair;
+        signers[parts.count++] = signer->pair;
     }
-    if (code == ERR_OK && current)
-        code = ra_set_create(out,
-                             &(struct ra_parts){.identities = identities,
-                                                .count = found,
-                                                .chain = current->chain + 1,
-                                                .chain_count = current->chain_count - 1,
-                                                .root_in_body = root_in_body},
-                             e);
-    for (size_t i = 0; i < found; i++) {
-        X509_free(identities[i].certificate);
-        EVP_PKEY_free(identities[i].key);
-    }
+    if (code == ERR_OK && parts.count > 0)
+        code = ra_set_create(out, &parts, e);
+    stored_clear(&s);
     return code;
 }

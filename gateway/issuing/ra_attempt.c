@@ -253,10 +253,27 @@ static void take_ca(struct ra_attempt *a)
 static void decide(struct ra_attempt *a);
 static void take_lease(struct ra_attempt *a);
 
-static bool is_due(const struct ra_attempt *a)
+/* The newest usable one that is for all of `roles`, and, when `alone`, for nothing else. */
+static const struct ra_record *newest_for(const struct ra_attempt *a, unsigned roles, bool alone)
 {
-    const struct ra_record *r = &a->usable[0];
-    return clock_realtime(a->parts.clock) >= ra_renewal_time(r->not_before, r->not_after);
+    for (size_t i = 0; i < a->usable_count; i++)
+        if (alone ? a->roles[i] == roles : (a->roles[i] & roles) == roles)
+            return &a->usable[i];
+    return NULL;
+}
+
+/* What has to be made: what is missing or beyond two thirds of its life. 0: nothing. */
+static unsigned roles_to_make(const struct ra_attempt *a)
+{
+    static const unsigned together[] = {RA_BOTH, RA_BOTH}, apart[] = {RA_OPENS, RA_SIGNS};
+    const unsigned *wanted = attempt_settings(a)->ra.separate_signing ? apart : together;
+    int64_t now = clock_realtime(a->parts.clock);
+    for (size_t i = 0; i < 2; i++) {
+        const struct ra_record *r = newest_for(a, wanted[i], true);
+        if (!r || now >= ra_renewal_time(r->not_before, r->not_after))
+            return wanted[i];
+    }
+    return 0;
 }
 
 static void run_load_stored(void *data)
@@ -279,6 +296,7 @@ static void stored_loaded(void *data)
         snprintf(text, sizeof text, "the stored RA identity cannot be used%s: %s",
                  a->only_look ? "" : ", a new one is made", error_text(&a->error));
         attempt_note(a, LOG_LEVEL_ERROR, "ra.unusable", text);
+        a->unusable_until = a->usable[0].generation;
         a->usable_count = 0;
     }
     decide(a);
@@ -289,11 +307,19 @@ static void pick_usable(struct ra_attempt *a)
 {
     int64_t now = clock_realtime(a->parts.clock);
     a->usable_count = 0;
-    for (size_t i = 0; i < a->stored->ra_count && a->usable_count < SCEP_RECIPIENTS_MAX; i++) {
+    for (size_t i = 0; i < a->stored->ra_count && a->usable_count < RA_RECORDS_MAX; i++) {
         const struct ra_record *r = &a->stored->ras[i];
-        if (r->chain_count > 0 && r->not_after > now)
-            a->usable[a->usable_count++] = *r;
+        if (r->chain_count == 0 || r->not_after <= now || r->generation <= a->unusable_until)
+            continue;
+        a->roles[a->usable_count] = ra_record_roles(r);
+        a->usable[a->usable_count++] = *r;
     }
+}
+
+/* Is there one that opens, and one that signs? */
+static bool is_whole(const struct ra_attempt *a)
+{
+    return newest_for(a, RA_OPENS, false) && newest_for(a, RA_SIGNS, false);
 }
 
 /* Has a look found what the alias has already? */
@@ -303,7 +329,8 @@ static bool is_known(const struct ra_attempt *a)
     const struct ra_set *present = a->alias->ra;
     if (!a->only_look || !present)
         return false;
-    SHA256(a->usable[0].chain[0].data, a->usable[0].chain[0].len, newest);
+    const struct ra_record *opener = newest_for(a, RA_OPENS, false);
+    SHA256(opener->chain[0].data, opener->chain[0].len, newest);
     return memcmp(newest, present->current_sha256, sizeof newest) == 0;
 }
 
@@ -315,7 +342,7 @@ static void listed(void *context, struct store_answer *answer)
     if (attempt_store_failed(a, answer))
         return;
     pick_usable(a);
-    if (a->usable_count == 0 || a->usable[0].generation == a->loaded_generation || is_known(a)) {
+    if (!is_whole(a) || a->usable[0].generation == a->loaded_generation || is_known(a)) {
         decide(a);
         return;
     }
@@ -333,12 +360,25 @@ static void list(struct ra_attempt *a)
 
 static void decide(struct ra_attempt *a)
 {
-    if (a->only_look || (a->usable_count > 0 && !is_due(a)))
+    a->draft.roles = a->only_look ? 0 : roles_to_make(a);
+    if (!a->draft.roles)
         attempt_finish_done(a);
     else if (!a->leased)
         take_lease(a);
     else
         attempt_issue(a);
+}
+
+void attempt_look_again(struct ra_attempt *a)
+{
+    ra_draft_clear(&a->draft);
+    chain_clear(&a->chain);
+    buffer_reset(&a->cookie);
+    buffer_reset(&a->kept);
+    audit_details_free(&a->details);
+    audit_details_init(&a->details);
+    a->ask = (struct backend_request){0};
+    list(a);
 }
 
 /* Under the lease the list is read again: what was missing may have been made meanwhile. */

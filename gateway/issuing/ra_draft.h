@@ -10,6 +10,7 @@ struct ra_draft {
     const struct keys *keys;
     const struct alias_settings *settings;
     int64_t generation;
+    unsigned roles;          /* enum ra_role: what the pair is for */
     struct bytes stored_key; /* sealed; empty: make a new one */
     /* out */
     EVP_PKEY *key;
@@ -21,6 +22,10 @@ struct ra_draft {
 enum error_code ra_draft_make(struct ra_draft *d, struct error *e);
 void ra_draft_clear(struct ra_draft *d);
 
+/* For a pair that opens or signs alone, whose set is not whole yet: that the certificate is one of the two,
+ * belongs to the key, and was issued by a CA of the chain. */
+enum error_code ra_draft_check(const struct ra_draft *d, const struct bytes *chain, size_t count,
+                               struct error *e);
 /* The set with the new identity in front of those of `old` (may be NULL), tested. `chain` begins with the new
  * certificate. */
 enum error_code ra_draft_finish(struct ra_set **out, const struct ra_draft *d, const struct bytes *chain,

@@ -90,7 +90,9 @@ static void draft_made(void *data)
     a->ask.transaction = a->transaction;
     a->ask.alias = attempt_settings(a)->name;
     a->ask.tenant = attempt_settings(a)->tenant;
-    a->ask.purpose = BACKEND_FOR_RA;
+    a->ask.purpose = a->draft.roles == RA_OPENS   ? BACKEND_FOR_RA_OPENING
+                     : a->draft.roles == RA_SIGNS ? BACKEND_FOR_RA_SIGNING
+                                                  : BACKEND_FOR_RA;
     a->ask.csr = backend_bytes_of(&a->draft.csr);
     a->ask.subject = backend_bytes_of(&a->draft.subject);
     a->ask.spki = backend_bytes_of(&a->draft.spki);
@@ -239,6 +241,10 @@ static void run_check(void *data)
     struct ra_attempt *a = data;
     struct ra_set *fresh = NULL;
     a->code = certificate_read(&a->facts, a->chain.certificates[0], &a->error);
+    if (a->code == ERR_OK && a->draft.roles != RA_BOTH) {
+        a->code = ra_draft_check(&a->draft, a->chain.certificates, a->chain.count, &a->error);
+        return;
+    }
     if (a->code == ERR_OK)
         a->code =
             ra_draft_finish(&fresh, &a->draft, a->chain.certificates, a->chain.count, a->set, &a->error);
@@ -262,6 +268,10 @@ static void made_kept(void *context, struct store_answer *answer)
     snprintf(text, sizeof text, "the alias has a new RA identity, generation %lld, serial %s",
              (long long)a->draft.generation, a->facts.serial);
     attempt_note(a, LOG_LEVEL_INFO, "ra.made", text);
+    if (a->draft.roles != RA_BOTH) {
+        attempt_look_again(a);
+        return;
+    }
     attempt_install(a);
     attempt_finish_done(a);
 }

@@ -27,10 +27,12 @@ struct ra_attempt {
     struct ra_outcome outcome;
     bool only_look;
 
-    struct store_request request;                 /* one store operation at a time */
-    struct store_answer *stored;                  /* the newest list */
-    struct ra_record usable[SCEP_RECIPIENTS_MAX]; /* of `stored` */
+    struct store_request request;            /* one store operation at a time */
+    struct store_answer *stored;             /* the newest list */
+    struct ra_record usable[RA_RECORDS_MAX]; /* of `stored` */
+    unsigned roles[RA_RECORDS_MAX];          /* of the usable ones, enum ra_role */
     size_t usable_count;
+    int64_t unusable_until; /* generations up to this one did not load */
     int64_t loaded_generation;
     uint64_t claim;
     bool leased;
@@ -64,7 +66,8 @@ void attempt_finish_later(struct ra_attempt *a, int64_t again);
 void attempt_finish_failed(struct ra_attempt *a, const char *sentence);
 void attempt_job(struct ra_attempt *a, void (*run)(void *), void (*done)(void *)); /* on a worker */
 void attempt_ask_chain(struct ra_attempt *a, struct backend_instance *of, void (*next)(struct ra_attempt *a));
-void attempt_issue(struct ra_attempt *a); /* under the lease: drafts, asks, records, installs */
+void attempt_issue(struct ra_attempt *a);      /* under the lease: drafts, asks, records, installs */
+void attempt_look_again(struct ra_attempt *a); /* one pair of two was made: the other may be missing */
 
 /* True when the attempt has ended here; to be asked first when an answer comes. */
 bool attempt_stopped(struct ra_attempt *a);

@@ -94,6 +94,11 @@ static void check_ra(const struct check *c, const struct alias_settings *a)
         warning(c->problems, at,
                 "alias `%s`: the certificates and keys of `ra` have no effect without `from: files`",
                 a->name);
+    if (a->ra.from != RA_FROM_BACKEND && a->ra.separate_signing && says_itself(a, "ra.separate_signing"))
+        warning(c->problems, at,
+                "alias `%s`: `ra.separate_signing` has no effect without a backend that "
+                "certifies the RA",
+                a->name);
     if (a->ra.from == RA_FROM_CA)
         warning(
             c->problems, at,

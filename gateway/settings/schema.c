@@ -228,6 +228,10 @@ const struct setting_row schema_alias[] = {
          "decrypts first."},
     {"ra.signing_key", SETTING_PATH, AT(ra.signing_key), .flags = SETTING_LOCAL,
      .help = "PEM file of the RSA key of `ra.signing_certificate`."},
+    {"ra.separate_signing", SETTING_BOOL, AT(ra.separate_signing), .initial = "false",
+     .help = "Have two certificates made, one that decrypts and one that signs, as NDES has. Few clients "
+             "need it; "
+             "with `from: files` see `ra.signing_certificate`."},
     {"ra.key_bits", SETTING_INT, AT(ra.key_bits), 2048, 8192, "2048",
      .help = "Size of a generated RSA key. Every enrolment costs two operations with it, and old clients "
              "know no larger one."},

@@ -53,7 +53,8 @@ struct ra_settings {
     char *key;                 /* RA_FROM_FILES: PEM path */
     char *signing_certificate; /* RA_FROM_FILES: a pair of its own that signs; "" for none */
     char *signing_key;
-    int key_bits; /* generated RSA key */
+    bool separate_signing; /* RA_FROM_BACKEND: one certificate to decrypt, one to sign */
+    int key_bits;          /* generated RSA key */
     int64_t lifetime;
     char *subject; /* RFC 2253 text; "{alias}" is replaced */
 };

@@ -27,6 +27,7 @@ def pki(tmp_path_factory):
           "signing_certificate": paths["signs"][0], "signing_key": paths["signs"][1]}
     apart = OPEN | {"ra": ra}
     aliases = {"apart": apart, "short": apart | {"compat": {"root_in_get_ca_cert": False}}, "open": OPEN}
+    aliases["automatic"] = OPEN | {"ra": {"separate_signing": True}}
     aliases |= {f"send_{what}": OPEN | {"reply": {"certificates": what}} for what in ("issued", "issuer", "intermediates", "all")}
     backend = {"type": "local_ca", "certificate": paths["issuing"][0], "key": paths["issuing"][1], "chain": paths["root"][0],
                "create": False}
@@ -81,6 +82,16 @@ def test_E_05_our_own_client(pki, tmp_path):
     _, gateway = pki
     gateway.tool("enroll", gateway.url("apart"), "--subject", "CN=device", "--insecure-trust-first-use", "--out", str(tmp_path / "out"))
     assert (tmp_path / "out" / "cert.pem").exists()
+
+
+def test_E_04_05_made_by_the_gateway(pki):
+    """The same without files: each certificate has one bit of keyUsage."""
+    _, gateway = pki
+    opens, signs, *_ = gateway.bag("automatic")
+    usages = [identities.load(one).extensions.get_extension_for_class(identities.x509.KeyUsage).value for one in (opens, signs)]
+    assert [(usage.key_encipherment, usage.digital_signature) for usage in usages] == [(True, False), (False, True)]
+    _, reply, _ = gateway.enrol("automatic")
+    assert reply.ra == signs and bag_names(gateway, "automatic")[2:] == ["Issuing CA", "Root"]
 
 
 @pytest.mark.parametrize("bend,sentence", [

@@ -116,6 +116,86 @@ TEST(renewal_at_two_thirds_keeps_the_old_key)
     rig_close(&r);
 }
 
+/* ---- one certificate to decrypt, one to sign ----------------------------------------------------------- */
+
+#define TWO                                                                                                  \
+    CAS "aliases:\n  demo: {backend: own, challenge: {type: none}, ra: {lifetime: 90d, separate_signing: "   \
+        "true}}\n"
+
+/* The maker goes on behind the first answer, until there are both. */
+static bool ensure_both(struct rig *r, struct alias *a)
+{
+    bool ready = rig_ensure(r, a);
+    while (!ra_maker_idle(r->maker))
+        rig_turn(r);
+    return ready;
+}
+
+static bool opens_and_signs(const struct ra_set *s, size_t i)
+{
+    return X509_get_key_usage(s->identities[i].certificate) == KU_KEY_ENCIPHERMENT &&
+           X509_get_key_usage(s->signers[i].certificate) == KU_DIGITAL_SIGNATURE;
+}
+
+static bool same(const struct ra_set *a, size_t i, const struct ra_set *b, size_t k)
+{
+    return X509_cmp(a->identities[i].certificate, b->identities[k].certificate) == 0 &&
+           X509_cmp(a->signers[i].certificate, b->signers[k].certificate) == 0;
+}
+
+TEST(two_certificates_are_made_and_renewed)
+{
+    struct rig r;
+    rig_open(&r, TWO);
+    struct alias *a = rig_alias(&r, "demo"), *b = rig_alias(&r, "demo");
+    CHECK(ensure_both(&r, a));
+    CHECK(a->ra && a->ra->count == 1 && opens_and_signs(a->ra, 0));
+    CHECK_INT(count_of(&r, STORE_RA_LIST, "demo"), 2);
+    CHECK_INT(count_of(&r, STORE_CERTIFICATE_LIST, "demo"), 2);
+    CHECK_INT(count_of(&r, STORE_AUDIT_LIST, "demo"), 2);
+    restart_maker(&r);
+    CHECK(ensure_both(&r, b));
+    CHECK(same(a->ra, 0, b->ra, 0));
+    CHECK_INT(count_of(&r, STORE_RA_LIST, "demo"), 2);
+
+    r.ahead = DAYS(61);
+    CHECK(ensure_both(&r, b));
+    CHECK_INT(count_of(&r, STORE_RA_LIST, "demo"), 4);
+    CHECK_INT(b->ra->count, 2);
+    CHECK(opens_and_signs(b->ra, 0) &&
+          X509_cmp(b->ra->signers[0].certificate, a->ra->signers[0].certificate));
+    CHECK(same(b->ra, 1, a->ra, 0)); /* who encrypts to the old one knows the old signer */
+    alias_unref(a);
+    alias_unref(b);
+    rig_close(&r);
+}
+
+TEST(one_certificate_becomes_two_and_one_again)
+{
+    struct rig r;
+    struct error e = {0};
+    rig_open(&r, ALIASES);
+    struct alias *one = rig_alias(&r, "demo");
+    CHECK(ensure_both(&r, one));
+    CHECK(rig_reload(&r, TWO, &e) == ERR_OK);
+    struct alias *two = rig_alias(&r, "demo");
+    CHECK(ensure_both(&r, two));
+    CHECK_INT(two->ra->count, 2);
+    CHECK(opens_and_signs(two->ra, 0) && same(two->ra, 1, one->ra, 0));
+    CHECK(rig_reload(&r, ALIASES, &e) == ERR_OK);
+    struct alias *again = rig_alias(&r, "demo");
+    r.ahead = DAYS(61);
+    CHECK(ensure_both(&r, again));
+    CHECK_INT(again->ra->count, 3);
+    CHECK_INT(X509_get_key_usage(again->ra->identities[0].certificate),
+              KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT);
+    CHECK(same(again->ra, 1, two->ra, 0) && same(again->ra, 2, one->ra, 0));
+    alias_unref(one);
+    alias_unref(two);
+    alias_unref(again);
+    rig_close(&r);
+}
+
 TEST(obligation_renews)
 {
     struct rig r;

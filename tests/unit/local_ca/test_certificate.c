@@ -337,6 +337,27 @@ Test(certificate, ra_certificate_has_both_bits_and_nothing_to_log_in_with)
     bench_close(&b);
 }
 
+Test(certificate, ra_that_opens_or_signs_alone_has_one_bit)
+{
+    struct host_value values[] = {{"key_type", "ec-p256"}};
+    const struct {
+        enum backend_purpose purpose;
+        uint32_t usage;
+    } rows[] = {{BACKEND_FOR_RA_OPENING, KU_KEY_ENCIPHERMENT},
+                {BACKEND_FOR_RA_SIGNING, KU_DIGITAL_SIGNATURE}};
+    for (size_t i = 0; i < 2; i++) {
+        struct bench b;
+        bench_open(&b, values, 1);
+        set_request(&b, "rsa", "RA", NULL);
+        b.request.purpose = rows[i].purpose;
+        prepare(&b);
+        OWN(X509) X509 *certificate = issue(&b);
+        cr_assert_eq(X509_get_key_usage(certificate), rows[i].usage);
+        cr_assert_eq(X509_check_ca(certificate), 0);
+        bench_close(&b);
+    }
+}
+
 Test(certificate, empty_subject_needs_a_san_which_becomes_critical)
 {
     struct host_value values[] = {{"key_type", "ec-p256"}};
