@@ -19,8 +19,7 @@ enum step_result {
     STEP_FAIL,    /* the outcome is this->error: jump to the tail */
 };
 
-/* The rows of the story, in order; enroll.c holds the functions. The tail begins at RECOLLECT.
- */
+/* The rows of the story, in order; enroll.c holds the functions. The tail begins at RECOLLECT. */
 #define ENROLMENT_STEPS(ROW)                                                                                 \
     ROW(OPEN, open) /* worker: both stages of reading the message */                                         \
     ROW(OPENED, opened)                                                                                      \
