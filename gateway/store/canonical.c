@@ -75,6 +75,7 @@ static void write_transaction(struct buffer *out, const struct transaction_recor
     put_number(out, r->next_poll);
     put_text(out, r->challenge_id);
     put_number(out, r->challenge_bound);
+    put_text(out, r->renews);
     put_text(out, r->subject);
     put_text(out, r->client);
     put_text(out, r->error_name);

@@ -18,6 +18,17 @@ static void take_over(struct sqlite_writer *w, struct sqlite_call *c, struct sql
     c->changed = c->quiet = true; /* events and obligations belong to a creation */
 }
 
+static const char *renewed_by(const struct transaction_record *r)
+{
+    return r->renews ? r->renews : "";
+}
+
+/* A device that keeps its key sends the request that got it the certificate once more, to renew it. */
+static bool is_what_it_renews(const struct transaction_record *have, const struct transaction_record *r)
+{
+    return have->state == TRANSACTION_ISSUED && *renewed_by(r) && strcmp(have->serial, r->renews) == 0;
+}
+
 static enum verdict look_at_newest(struct sqlite_writer *w, struct sqlite_call *c,
                                    struct sqlite_transaction *t)
 {
@@ -27,7 +38,8 @@ static enum verdict look_at_newest(struct sqlite_writer *w, struct sqlite_call *
     bool same =
         memcmp(t->record->csr_info_sha256, b->record.csr_info_sha256, sizeof b->record.csr_info_sha256) == 0;
     if (transaction_finished(t->record->state)) {
-        if (!same || w->now - t->record->finished > b->retransmit_window)
+        if (!same || w->now - t->record->finished > b->retransmit_window ||
+            is_what_it_renews(t->record, &b->record))
             return CREATE;
         c->answer->outcome = STORE_FINISHED;
     } else if (same && sqlite_lease_held(w, t->record->lease_until, w->link.owner)) {
@@ -40,6 +52,23 @@ static enum verdict look_at_newest(struct sqlite_writer *w, struct sqlite_call *
         c->answer->outcome = STORE_CONFLICT;
     }
     return ANSWERED;
+}
+
+/* The other one is all that is in the answer. */
+static bool renewed_elsewhere(struct sqlite_writer *w, struct sqlite_call *c,
+                              const struct sqlite_transaction *newest)
+{
+    const struct transaction_record *r = &c->request->begin.record;
+    struct sqlite_transaction other;
+    if (!c->request->begin.alone || !*renewed_by(r))
+        return false;
+    c->answer->transactions = NULL; /* the newest stays where it is, in the arena */
+    c->answer->transaction_count = 0;
+    sqlite_transaction_renewing(&w->link, r->key.alias, r->renews, newest->sequence, c->answer, &other);
+    if (!other.record)
+        return false;
+    c->answer->outcome = STORE_CONFLICT;
+    return true;
 }
 
 /* ---- the challenge ------------------------------------------------------------------------------------- */
@@ -106,6 +135,8 @@ static int64_t insert(struct sqlite_writer *w, const __typeof__(((struct store_r
         .lease_until = w->now + b->lease,
         .sealed_csr = r->sealed_csr,
         .plan = r->plan,
+        .cookie = r->cookie,
+        .renews = r->renews,
         .challenge_id = r->challenge_id,
         .challenge_bound = r->challenge_id && *r->challenge_id,
         .subject = r->subject,
@@ -143,7 +174,7 @@ void sqlite_transaction_begin(struct sqlite_writer *w, struct sqlite_call *c)
     const struct transaction_record *r = &c->request->begin.record;
     struct sqlite_transaction newest;
     sqlite_transaction_newest(&w->link, &r->key, c->answer, &newest);
-    if (look_at_newest(w, c, &newest) == ANSWERED)
+    if (look_at_newest(w, c, &newest) == ANSWERED || renewed_elsewhere(w, c, &newest))
         return;
     struct sqlite_challenge challenge = {0};
     if (r->challenge_id && *r->challenge_id) {

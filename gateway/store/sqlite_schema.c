@@ -78,6 +78,10 @@ static const char *const steps[] = {
     "NOT NULL,"
     " tenant TEXT NOT NULL, transaction_id TEXT NOT NULL, client TEXT NOT NULL, details TEXT NOT NULL, hash "
     "BLOB NOT NULL);",
+
+    /* version 2: renewals */
+    "ALTER TABLE transactions ADD COLUMN renews TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX transactions_renews ON transactions(renews, alias) WHERE renews <> '' AND finished = 0;",
 };
 
 #define NEWEST ((int)(sizeof steps / sizeof *steps))

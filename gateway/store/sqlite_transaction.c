@@ -44,6 +44,7 @@ void sqlite_transaction_read(struct query *row, struct store_answer *answer, str
     r->updated = query_number(row, i++);
     r->finished = query_number(row, i++);
     r->expires = query_number(row, i++);
+    r->renews = query_text(row, i++, arena);
     r->sealed_csr = query_bytes(row, i++, arena);
     out->chain = query_bytes(row, i++, arena);
     r->chain_count = sqlite_chain_unpack(out->chain, r->chain);
@@ -86,6 +87,16 @@ void sqlite_transaction_by_id(struct sqlite_link *l, const char *alias, const ch
     struct query q = query_start(l, SQL_TRANSACTION_BY_ID);
     query_put_text(&q, id);
     query_put_text(&q, alias);
+    read_one(&q, answer, out);
+}
+
+void sqlite_transaction_renewing(struct sqlite_link *l, const char *alias, const char *serial,
+                                 int64_t but_not, struct store_answer *answer, struct sqlite_transaction *out)
+{
+    struct query q = query_start(l, SQL_TRANSACTION_RENEWING);
+    query_put_text(&q, serial);
+    query_put_text(&q, alias);
+    query_put_number(&q, but_not);
     read_one(&q, answer, out);
 }
 
@@ -152,6 +163,7 @@ int64_t sqlite_transaction_insert(struct sqlite_writer *w, int64_t key, const st
     query_put_number(&q, r->updated);
     query_put_number(&q, r->finished);
     query_put_number(&q, r->expires);
+    query_put_text(&q, r->renews);
     query_put_bytes(&q, r->sealed_csr);
     query_put_bytes(&q, chain);
     query_run(&q);

@@ -18,6 +18,10 @@ void sqlite_transaction_newest(struct sqlite_link *l, const struct transaction_k
                                struct store_answer *answer, struct sqlite_transaction *out);
 void sqlite_transaction_by_id(struct sqlite_link *l, const char *alias, const char *id,
                               struct store_answer *answer, struct sqlite_transaction *out);
+/* An unfinished renewal of that certificate other than the one in that row. */
+void sqlite_transaction_renewing(struct sqlite_link *l, const char *alias, const char *serial,
+                                 int64_t but_not, struct store_answer *answer,
+                                 struct sqlite_transaction *out);
 
 /* A new row with exactly these members; `out->key` of sqlite_transaction_newest. The number of the row. */
 int64_t sqlite_transaction_insert(struct sqlite_writer *w, int64_t key, const struct transaction_record *r,

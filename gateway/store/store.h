@@ -73,6 +73,7 @@ struct transaction_record {
     int64_t next_poll;
     const char *challenge_id; /* "" without one */
     bool challenge_bound;     /* it has one use of that challenge */
+    const char *renews;       /* hex serial of the certificate whose renewal this is; "" */
     const char *subject;      /* RFC 2253 */
     const char *client;       /* address of the first message */
     const char *error_name;   /* row of error.def, for REJECTED and FAILED; "" otherwise */
@@ -225,7 +226,7 @@ enum store_operation {
 enum store_outcome {
     STORE_OK = 0,
     STORE_NOT_FOUND,
-    STORE_CONFLICT, /* begin: another CSR is unfinished under this key */
+    STORE_CONFLICT, /* begin: another CSR is unfinished under this key, or see `alone`: transactions[0] */
     STORE_MINE,     /* begin, claim, lease: yours, with `claim` */
     STORE_RUNNING,  /* begin, claim, lease: somebody holds the lease */
     STORE_FINISHED, /* begin, claim, advance: transactions[0] holds the outcome */
@@ -291,12 +292,16 @@ struct store_request {
 
         /* One atomic step: find the generation; same CSR and finished within the window -> FINISHED; same CSR
          * unfinished and leased -> RUNNING, not leased -> MINE with the stored record; another CSR unfinished
-         * -> CONFLICT, or with `supersede` ends it (releasing its challenge) and goes on; bind the challenge
+         * -> CONFLICT, or with `supersede` ends it (releasing its challenge) and goes on; with `alone`: another
+         * key's generation that renews the same certificate is unfinished -> CONFLICT; bind the challenge
          * (one use per generation) or TAKEN; create the generation as RECEIVED; take the lease -> MINE.
-         * Events and obligations are written only when a generation is created. */
+         * A generation that issued the very certificate that is renewed now is no earlier copy of this
+         * request: it counts as one of another CSR. Events and obligations are written only when a generation
+         * is created. */
         struct {
-            /* id, key, hashes, sealed_csr, plan, challenge_id, subject, client */
+            /* id, key, hashes, sealed_csr, plan, cookie, challenge_id, renews, subject, client */
             struct transaction_record record;
+            bool alone;
             int64_t retransmit_window;
             bool supersede;
             int64_t lease;

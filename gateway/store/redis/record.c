@@ -83,6 +83,7 @@ static const struct record_field transaction_fields[] = {
     T("poll", NUMBER, next_poll),
     T("challenge", ID, challenge_id),
     T("bound", FLAG, challenge_bound),
+    T("renews", TEXT, renews),
     T("subject", TEXT, subject),
     T("client", TEXT, client),
     T("error", TEXT, error_name),

@@ -43,6 +43,8 @@ void redis_begin(struct redis_call *c, struct arguments *a)
                                        .key = r->key,
                                        .sealed_csr = r->sealed_csr,
                                        .plan = r->plan,
+                                       .cookie = r->cookie,
+                                       .renews = r->renews,
                                        .challenge_id = r->challenge_id,
                                        .subject = r->subject,
                                        .client = r->client};
@@ -55,6 +57,7 @@ void redis_begin(struct redis_call *c, struct arguments *a)
     argument_number(a, "window", b->retransmit_window);
     argument_number(a, "lease", b->lease);
     argument_text(a, "supersede", b->supersede ? "1" : "");
+    argument_text(a, "alone", b->alone ? "1" : "");
 }
 
 /* A challenge that retention has deleted is long over: it is shown as expired. */

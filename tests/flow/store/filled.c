@@ -35,6 +35,7 @@ static void fill_transactions(struct bench *b)
 {
     for (int i = 1; i <= 4; i++) {
         struct store_request begin = bench_begin("alpha", i, i, i < 4 ? i : 0);
+        begin.begin.record.renews = i == 2 ? bench_certificate("alpha", 77, i).serial : "";
         ask_or_end(b, &begin, STORE_MINE);
     }
     atomic_fetch_add(b->now, 1000);

@@ -184,6 +184,76 @@ TEST(one_serial_is_one_certificate)
     bench_close(&b);
 }
 
+static struct store_request bench_renewal(int device, int record, int serial, bool alone)
+{
+    struct store_request r = bench_begin("alpha", device, record, 0);
+    r.begin.record.renews = bench_certificate("alpha", serial, record).serial;
+    r.begin.alone = alone;
+    return r;
+}
+
+TEST(a_renewal_keeps_the_serial_of_what_it_renews_and_its_first_cookie)
+{
+    struct bench b;
+    bench_open(&b);
+    struct store_request begin = bench_renewal(1, 1, 5, true), look = recall(&begin);
+    begin.begin.record.cookie = bytes_of_text("held");
+    CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
+    struct store_answer *a = bench_ask(&b, &look);
+    CHECK_TEXT(a->transactions[0].renews, begin.begin.record.renews);
+    CHECK(bytes_equal(a->transactions[0].cookie, bytes_of_text("held")));
+    store_answer_free(a);
+    bench_close(&b);
+}
+
+TEST(one_renewal_of_a_certificate_at_a_time_when_asked_for)
+{
+    struct bench b;
+    bench_open(&b);
+    struct store_request first = bench_renewal(1, 1, 5, true), second = bench_renewal(2, 2, 5, true),
+                         other = bench_renewal(3, 3, 6, true), free = bench_renewal(4, 4, 5, false);
+    CHECK_INT(bench_outcome(&b, &first), STORE_MINE);
+    struct store_answer *a = bench_ask(&b, &second);
+    CHECK_INT(a->outcome, STORE_CONFLICT);
+    CHECK_INT(a->transaction_count, 1);
+    CHECK_TEXT(a->transactions[0].id, bench_id("record", 1));
+    store_answer_free(a);
+    CHECK_INT(bench_outcome(&b, &other), STORE_MINE);
+    CHECK_INT(bench_outcome(&b, &free), STORE_MINE);
+    struct store_request end = bench_advance("alpha", 4, 1, TRANSACTION_REJECTED);
+    CHECK_INT(bench_outcome(&b, &end), STORE_OK);
+    bench_reopen_later(&b, MINUTE); /* a restart changes nothing */
+    CHECK_INT(bench_outcome(&b, &second), STORE_CONFLICT);
+    struct store_request again = bench_renewal(1, 5, 5, true); /* the same request is no other one */
+    CHECK_INT(bench_outcome(&b, &again), STORE_MINE);
+    end = bench_advance("alpha", 1, 2, TRANSACTION_REJECTED);
+    CHECK_INT(bench_outcome(&b, &end), STORE_OK);
+    CHECK_INT(bench_outcome(&b, &second), STORE_MINE);
+    bench_close(&b);
+}
+
+TEST(the_request_that_got_a_certificate_may_renew_it)
+{
+    struct bench b;
+    bench_open(&b);
+    struct store_request begin = bench_begin("alpha", 1, 1, 0);
+    CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
+    struct certificate_record certificate = bench_certificate("alpha", 5, 1);
+    const struct bytes chain[2] = {certificate.der, bytes_of_text("issuer")};
+    struct store_request advance = issue(1, 1, &certificate, chain);
+    CHECK_INT(bench_outcome(&b, &advance), STORE_OK);
+    struct store_request foreign = bench_renewal(1, 2, 6, true);
+    CHECK_INT(bench_outcome(&b, &foreign), STORE_FINISHED);
+    struct store_request renewal = bench_renewal(1, 3, 5, true);
+    struct store_answer *a = bench_ask(&b, &renewal);
+    CHECK_INT(a->outcome, STORE_MINE);
+    CHECK_INT(a->transactions[0].generation, 2);
+    store_answer_free(a);
+    struct store_request copy = bench_renewal(1, 4, 5, true);
+    CHECK_INT(bench_outcome(&b, &copy), STORE_RUNNING);
+    bench_close(&b);
+}
+
 TEST(an_outcome_is_given_again_within_the_window)
 {
     struct bench b;

@@ -1,5 +1,5 @@
 -- begin.lua: the one atomic step that accepts a request: find the generation, bind the challenge, create, lease.
--- r = the record with its id and key; window, lease in ms; supersede.
+-- r = the record with its id and key; window, lease in ms; supersede; alone.
 local memory = remembered()
 if memory then
     return again(memory, "t", "not_found")
@@ -20,7 +20,9 @@ local replaced = old and unfinished(old)
 if old then
     local same = old.csr == r.csr
     if not replaced then
-        if same and now - number(old.finished) <= number(args.window) then
+        -- A device that keeps its key sends the request that got it the certificate once more, to renew it.
+        local renewed = r.renews and number(old.state) == ISSUED and old.serial == r.renews
+        if same and not renewed and now - number(old.finished) <= number(args.window) then
             return answer_with_old("finished")
         end
     elseif same and number(old.lease) > now then
@@ -36,6 +38,17 @@ if old then
         return finish("mine")
     elseif not args.supersede then
         return answer_with_old("conflict")
+    end
+end
+
+-- ---- other renewals of the same certificate
+
+if r.renews and args.alone then
+    for _, other_id in ipairs(redis.call("SMEMBERS", base .. "w:" .. r.renews)) do
+        if other_id ~= old_id then
+            show("t", other_id)
+            return finish("conflict")
+        end
     end
 end
 
@@ -81,6 +94,9 @@ r.generation = (old and number(old.generation) or 0) + 1
 r.state, r.claim, r.lease, r.created, r.updated = 1, 1, now + number(args.lease), now, now
 create("t", id, r)
 redis.call("SET", base .. "k:" .. r.key, id)
+if r.renews then
+    redis.call("SADD", base .. "w:" .. r.renews, id)
+end
 redis.call("ZADD", base .. "t.order", next_place(newest_place("t.order")), id)
 show_fields("t", id, r)
 return done("mine", 1, id)

@@ -59,6 +59,8 @@ elseif kind == "t" then
     redis.call("ZADD", base .. "t.order", place_of(r.created), id)
     if not unfinished(r) then
         redis.call("ZADD", base .. "t.finished", number(r.finished), id)
+    elseif r.renews then
+        redis.call("SADD", base .. "w:" .. r.renews, id)
     end
 elseif kind == "x" then
     redis.call("ZADD", base .. "x.order", place_of(r.recorded), id)

@@ -6,14 +6,14 @@
 --   c: t: x: r:   records of challenges, transactions, certificates, RA identities (hashes)
 --   c.order ...   their ids in the order of their making (sorted sets)
 --   c.unused c.used t.finished x.end   the times that retention looks at (sorted sets)
---   h: k:         challenge id by hash, newest transaction id by key
+--   h: k: w:      challenge id by hash, newest transaction id by key, unfinished renewals by serial (sets)
 --   l: o: f:      leases, operations, failure counts
 --   due rows given_up   obligations;  audit audit.head audit.anchor   the chain of audit rows;  n   counters
 -- Numbers are doubles: whole below 2^53, and only `whole` makes a text of them.
 
 local base = KEYS[1]
 
-local PENDING, SUPERSEDED, UNFINISHED = 2, 8, { [1] = true, [2] = true, [7] = true }
+local PENDING, ISSUED, SUPERSEDED, UNFINISHED = 2, 3, 8, { [1] = true, [2] = true, [7] = true }
 local UNUSED, USED, REVOKED = 1, 2, 3
 local LONG = 64                 -- a longer value in a hash would make Redis give up its compact form
 local REMEMBERED = 15 * 60000   -- ms that a repeat is known for
@@ -373,6 +373,9 @@ end
 -- Ends it: no lease, no obligations that only make sense while it runs.
 local function transaction_finish(id, t, state)
     t.state, t.finished, t.updated, t.lease = state, now, now, 0
+    if t.renews then
+        redis.call("SREM", base .. "w:" .. t.renews, id)
+    end
     obligation_clear("submission.resume", id_text(id))
     obligation_clear("transaction.expire", id_text(id))
     redis.call("ZADD", base .. "t.finished", now, id)

@@ -14,6 +14,9 @@ local function file(id, r)
         end
         if unfinished(r) then
             redis.call("ZREM", base .. "t.finished", id)
+            if r.renews then
+                redis.call("SADD", base .. "w:" .. r.renews, id)
+            end
         else
             redis.call("ZADD", base .. "t.finished", number(r.finished), id)
         end
