@@ -107,6 +107,33 @@ static void check_ra(const struct check *c, const struct alias_settings *a)
                                 : "");
 }
 
+static void check_renewal(const struct check *c, const struct alias_settings *a)
+{
+    const struct renewal_settings *r = &a->renewal;
+    bool lists = r->crl_files.count || r->crl_urls.count;
+    char text[UNIT_TEXT_SIZE];
+    if (!r->enabled)
+        return;
+    if ((r->issuers.count || r->unrecorded) && !lists && r->crl_unknown != RENEWAL_UNKNOWN_ALLOWED)
+        problem(c->problems,
+                block_place(a->block, r->issuers.count ? "renewal.issuers" : "renewal.unrecorded"),
+                "alias `%s`: nobody could tell whether such certificates are revoked; name their lists in "
+                "`renewal.crl`, or say `renewal.crl.when_unknown: allow`",
+                a->name);
+    if (r->challenge == RENEWAL_CHALLENGE_REQUIRED && a->challenge.type == CHALLENGE_NONE)
+        problem(c->problems, block_place(a->block, "renewal.challenge"),
+                "alias `%s`: `renewal.challenge: require` needs a challenge type other than none", a->name);
+    if (r->grace > c->s->retention.certificate)
+        problem(c->problems, block_place(a->block, "renewal.grace"),
+                "alias `%s`: `renewal.grace` is longer than certificates stay recorded after their end "
+                "(`retention.certificate`, %s)",
+                a->name, duration_text(text, c->s->retention.certificate));
+    if (r->names == RENEWAL_NAMES_POLICY)
+        warning(c->problems, block_place(a->block, "renewal.names"),
+                "alias `%s`: with `renewal.names: policy` every device may renew under the name of another",
+                a->name);
+}
+
 static void check_algorithms(const struct check *c, const struct alias_settings *a)
 {
     if (a->compat.obsolete_des || a->compat.obsolete_md5)
@@ -142,6 +169,7 @@ static void check_alias(const struct check *c, const struct alias_settings *a)
     check_challenge(c, a);
     check_ra(c, a);
     check_algorithms(c, a);
+    check_renewal(c, a);
     check_reply(c, a);
     if (a->transaction.retransmit_window > c->s->retention.finished_transaction)
         problem(c->problems, block_place(a->block, "transaction.retransmit_window"),

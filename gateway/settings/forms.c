@@ -110,6 +110,18 @@ bool form_url_path(char *text, char *why, size_t size)
     return len <= 512 || refuse(why, size, "is too long for a path; use at most 512 characters");
 }
 
+bool form_web_url(char *text, char *why, size_t size)
+{
+    size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : strncmp(text, "https://", 8) == 0 ? 8 : 0;
+    if (!scheme || !text[scheme] || text[scheme] == '/')
+        return refuse(why, size, "is no URL; write it whole, as in http://pki.example.com/ca.crl");
+    for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p <= ' ' || *p == 0x7F)
+            return refuse(why, size, "is no URL; it has a space or a control character");
+    }
+    return strlen(text) <= 2048 || refuse(why, size, "is too long for a URL; use at most 2048 characters");
+}
+
 bool form_name(char *text, char *why, size_t size)
 {
     size_t len = strlen(text);

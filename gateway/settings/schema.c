@@ -287,6 +287,57 @@ const struct setting_row schema_alias[] = {
     {"proxy_signers.fingerprints", SETTING_LIST, AT(proxy_signers.fingerprints), 0, 1024, "[]",
      .check = form_fingerprint, .help = "The same for single signer certificates, by their SHA-256."},
 
+    {"renewal.enabled", SETTING_BOOL, AT(renewal.enabled), .initial = "true",
+     .help =
+         "Renew certificates: a request (RenewalReq) that is signed with a certificate of this alias needs "
+         "no challenge. GetCACaps says Renewal."},
+    {"renewal.legacy", SETTING_BOOL, AT(renewal.legacy), .initial = "true",
+     .help = "Take a PKCSReq that is signed with a certificate of this alias for a renewal as well: Cisco, "
+             "jscep and many others know no RenewalReq."},
+    {"renewal.issuers", SETTING_PATHS, AT(renewal.issuers), 0, 64, "[]",
+     .help = "PEM files of further CAs whose certificates may be renewed here. Each counts for what it "
+             "certified itself. They need `renewal.crl`, or `when_unknown: allow`."},
+    {"renewal.unrecorded", SETTING_BOOL, AT(renewal.unrecorded), .initial = "false",
+     .help = "Renew certificates of this alias' own CA that this alias did not issue, such as those from "
+             "before the gateway. They need `renewal.crl`, or `when_unknown: allow`. Aliases that share a CA "
+             "then renew each other's certificates."},
+    {"renewal.grace", SETTING_DURATION, AT(renewal.grace), 0, 10 * YEARS, "0",
+     .help = "How long after its end a certificate may still be renewed."},
+    {"renewal.last_percent", SETTING_INT, AT(renewal.last_percent), 0, 100, "0",
+     .help = "Renew only in the last part of a certificate's life: 50 begins at half of it. 0: at any time. "
+             "With `renewal.last` as well, what begins earlier counts."},
+    {"renewal.last", SETTING_DURATION, AT(renewal.last), 0, 100 * YEARS, "0",
+     .help = "Renew only in this last time of a certificate's life, such as 30d. 0: at any time."},
+    {"renewal.one_at_a_time", SETTING_BOOL, AT(renewal.one_at_a_time), .initial = "true",
+     .help = "Refuse a renewal while another one of the same certificate is unfinished."},
+    {"renewal.same_key", SETTING_BOOL, AT(renewal.same_key), .initial = "true",
+     .help = "The new certificate may be for the old key."},
+    {"renewal.names", SETTING_CHOICE, AT(renewal.names), .initial = "same", .choices = "same subject policy",
+     .help = "What the request may be for. same: subject and subject alternative names of the old "
+             "certificate. subject: only the subject must be the same. policy: whatever `policy` allows."},
+    {"renewal.challenge", SETTING_CHOICE, AT(renewal.challenge), .initial = "ignore",
+     .choices = "ignore check require",
+     .help =
+         "A challenge in a renewal. ignore: it is not looked at. check: one that is there must be right; "
+         "one that was used up, such as that of the first enrolment, does no harm. require: a good one is "
+         "needed on top."},
+    {"renewal.crl.files", SETTING_PATHS, AT(renewal.crl_files), 0, 64, "[]",
+     .help = "Revocation lists of the CAs whose certificates are renewed, PEM or DER. All that are named, "
+             "here and "
+             "in `urls`, must be there. What this alias issued itself needs no list of its CA: there is the "
+             "gateway's own record."},
+    {"renewal.crl.urls", SETTING_LIST, AT(renewal.crl_urls), 0, 16, "[]", .check = form_web_url,
+     .help = "The same, fetched over HTTP in the background."},
+    {"renewal.crl.refresh", SETTING_DURATION, AT(renewal.crl_refresh), SECOND, 7 * DAY, "1h",
+     .help = "How often the lists are read again."},
+    {"renewal.crl.when_unknown", SETTING_CHOICE, AT(renewal.crl_unknown), .initial = "refuse",
+     .choices = "refuse pending allow",
+     .help = "What becomes of a renewal while a revocation list is missing, or that of its CA is past its "
+             "nextUpdate. pending: it waits, and each poll of the client looks again."},
+    {"renewal.crl.allow_for", SETTING_DURATION, AT(renewal.crl_allow_for), SECOND, 365 * DAY, "1d",
+     .help = "With `when_unknown: allow`: for how long. Beyond it renewals are refused. Without any list "
+             "there is no such end."},
+
     {"reply.certificates", SETTING_CHOICE, AT(reply.certificates), .initial = "issued",
      .choices = "issued issuer intermediates all",
      .help = "What an issued certificate brings along in the reply: nothing, its issuer (as Cisco's VPN "
@@ -360,6 +411,11 @@ _Static_assert(CHALLENGE_ONE_TIME == 0 && CHALLENGE_STATIC == 1 && CHALLENGE_NON
 _Static_assert(STORE_IN_SQLITE == 0 && STORE_IN_REDIS == 1, "order of store.type");
 _Static_assert(TOPOLOGY_SINGLE == 0 && TOPOLOGY_SENTINEL == 1 && TOPOLOGY_CLUSTER == 2,
                "order of store.topology");
+_Static_assert(RENEWAL_NAMES_SAME == 0 && RENEWAL_NAMES_POLICY == 2, "order of renewal.names");
+_Static_assert(RENEWAL_CHALLENGE_IGNORED == 0 && RENEWAL_CHALLENGE_REQUIRED == 2,
+               "order of renewal.challenge");
+_Static_assert(RENEWAL_UNKNOWN_REFUSED == 0 && RENEWAL_UNKNOWN_ALLOWED == 2,
+               "order of renewal.crl.when_unknown");
 _Static_assert(LOG_LEVEL_DEBUG == 0 && LOG_LEVEL_ERROR == 3, "order of log.level");
 _Static_assert(SCEP_CIPHERS_DEFAULT == 0xF && SCEP_CIPHER_AES128 == 1 && SCEP_CIPHER_DES3 == 8,
                "order of ciphers");

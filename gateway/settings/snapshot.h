@@ -96,6 +96,29 @@ struct proxy_signer_settings {     /* clients that enrol on behalf of devices */
     struct text_list fingerprints; /* SHA-256 of signer certificates, hex */
 };
 
+enum renewal_names { RENEWAL_NAMES_SAME, RENEWAL_NAMES_SUBJECT, RENEWAL_NAMES_POLICY };
+enum renewal_challenge { RENEWAL_CHALLENGE_IGNORED, RENEWAL_CHALLENGE_CHECKED, RENEWAL_CHALLENGE_REQUIRED };
+enum renewal_unknown { RENEWAL_UNKNOWN_REFUSED, RENEWAL_UNKNOWN_PENDING, RENEWAL_UNKNOWN_ALLOWED };
+
+struct renewal_settings {
+    bool enabled;
+    bool legacy;              /* a PKCSReq signed with a certificate of ours counts */
+    struct text_list issuers; /* PEM files of further CAs */
+    bool unrecorded;          /* certificates of the alias' own CA that this alias did not issue */
+    int64_t grace;            /* after notAfter */
+    int last_percent;         /* of the life; 0: no such window */
+    int64_t last;             /* 0: no such window */
+    bool one_at_a_time;
+    bool same_key;
+    enum renewal_names names;
+    enum renewal_challenge challenge;
+    struct text_list crl_files;
+    struct text_list crl_urls;
+    int64_t crl_refresh;
+    enum renewal_unknown crl_unknown;
+    int64_t crl_allow_for; /* RENEWAL_UNKNOWN_ALLOWED: after the revocation state became unknown */
+};
+
 struct compat_settings {
     bool obsolete_des; /* compat.obsolete_algorithms: [des, md5] */
     bool obsolete_md5;
@@ -124,6 +147,7 @@ struct alias_settings {
     struct ra_settings ra;
     struct policy_settings policy;
     struct proxy_signer_settings proxy_signers;
+    struct renewal_settings renewal;
     struct reply_settings reply;
     struct compat_settings compat;
     struct transaction_settings transaction;

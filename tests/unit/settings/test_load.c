@@ -69,6 +69,11 @@ Test(load, defaults_of_an_alias)
     cr_expect_eq(a->policy.san_kind_count, 5);
     cr_expect_str_eq(a->policy.san_kinds[4].name, "upn");
     cr_expect(a->policy.other_subject_fields && !a->policy.other_san_kinds && a->policy.empty_subject);
+    cr_expect(a->renewal.enabled && a->renewal.legacy && a->renewal.one_at_a_time && a->renewal.same_key);
+    cr_expect(!a->renewal.unrecorded && a->renewal.grace == 0 && a->renewal.last_percent == 0);
+    cr_expect_eq(a->renewal.names, RENEWAL_NAMES_SAME);
+    cr_expect_eq(a->renewal.challenge, RENEWAL_CHALLENGE_IGNORED);
+    cr_expect_eq(a->renewal.crl_unknown, RENEWAL_UNKNOWN_REFUSED);
     cr_expect_not(a->compat.obsolete_des);
     cr_expect(a->compat.fail_info_text && a->compat.get_pki_operation && a->compat.root_in_get_ca_cert);
     cr_expect_eq(a->transaction.retransmit_window, 86400000);
@@ -111,6 +116,31 @@ Test(load, every_member_of_the_gateway)
     cr_expect_eq(s->retention.audit, 5 * 86400000LL);
     cr_expect_eq(s->log.level, LOG_LEVEL_ERROR);
     cr_expect_eq(s->log.format, LOG_FORMAT_JSON);
+    unload(&l);
+}
+
+Test(load, every_member_of_renewal)
+{
+    struct loaded l = accepts(ALIAS(
+        "renewal: {enabled: true, legacy: false, issuers: old.pem, unrecorded: true, grace: 2d, "
+        "last_percent: "
+        "50, last: 30d, one_at_a_time: false, same_key: false, names: subject, challenge: require, crl: "
+        "{files: [a.crl], urls: ['http://a.example/a.crl', 'https://[::1]/b.crl'], refresh: 2m, "
+        "when_unknown: "
+        "pending, allow_for: 3d}}"));
+    const struct renewal_settings *r = &l.s->aliases[0]->renewal;
+    cr_expect(r->enabled && !r->legacy && r->unrecorded && !r->one_at_a_time && !r->same_key);
+    cr_expect_str_eq(r->issuers.items[0], SETTINGS_TEST_DATA "/old.pem");
+    cr_expect_eq(r->grace, 2 * 86400000LL);
+    cr_expect_eq(r->last_percent, 50);
+    cr_expect_eq(r->last, 30 * 86400000LL);
+    cr_expect_eq(r->names, RENEWAL_NAMES_SUBJECT);
+    cr_expect_eq(r->challenge, RENEWAL_CHALLENGE_REQUIRED);
+    cr_expect_str_eq(r->crl_files.items[0], SETTINGS_TEST_DATA "/a.crl");
+    cr_expect_eq(r->crl_urls.count, 2);
+    cr_expect_eq(r->crl_refresh, 120000);
+    cr_expect_eq(r->crl_unknown, RENEWAL_UNKNOWN_PENDING);
+    cr_expect_eq(r->crl_allow_for, 3 * 86400000LL);
     unload(&l);
 }
 
@@ -337,8 +367,16 @@ Test(mistakes, pairs)
         {"worker: {queue_total: 5}\n", "`worker.queue_total` must be at least"},
         {ALIAS("ra: {from: files}"), "needs `ra.certificate` and `ra.key`"},
         {ALIAS("policy: {keys: {rsa_min_bits: 8192, rsa_max_bits: 4096}}"), "is above"},
+        {ALIAS("renewal: {unrecorded: true}"), "nobody could tell whether such certificates are revoked"},
+        {ALIAS("renewal: {issuers: [ca.pem]}"), "or say `renewal.crl.when_unknown: allow`"},
+        {ALIAS("renewal: {grace: 400d}"), "is longer than certificates stay recorded"},
+        {ALIAS("renewal: {crl: {urls: [ftp://a.example/ca.crl]}}"), "is no URL; write it whole"},
+        {ALIAS("renewal: {crl: {urls: [\"http://a.example/a crl\"]}}"), "has a space"},
         {ALIAS("transaction: {retransmit_window: 100d}"),
          "is longer than transactions are kept (`retention.finished_transaction`, 90d)"},
+        {"backends: {ca: {type: test}}\naliases: {x: {backend: ca, challenge: {type: none}, renewal: "
+         "{challenge: require}}}\n",
+         "needs a challenge type other than none"},
         {"backends: {ca: {type: test}}\naliases: {x: {backend: ca, challenge: {type: static}}}\n",
          "a static challenge needs `challenge.secret`"},
         {"backends: {ca: {type: test}}\naliases: {x: {backend: ca, challenge: {type: one_time, ttl: 60d}}}\n",
