@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/codec.h"
-#include "cli/fetch.h"
+#include "http/fetch.h"
 #include "scep/chain.h"
 #include "scep/client.h"
 

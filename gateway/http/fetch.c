@@ -1,5 +1,5 @@
 /* fetch.c: see fetch.h. */
-#include "cli/fetch.h"
+#include "http/fetch.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -16,6 +16,15 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     struct buffer *body = context;
     buffer_append(body, data, size * count);
     return body->failed ? 0 : size * count;
+}
+
+static int look_for_stop(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return atomic_load((const _Atomic bool *)context);
 }
 
 static HEADERS *headers_for(const struct fetch *f)
@@ -41,6 +50,11 @@ static void prepare(CURL *curl, const struct fetch *f, HEADERS *headers, struct 
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    if (f->stop) {
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_for_stop);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, f->stop);
+    }
     if (f->tls_ca)
         curl_easy_setopt(curl, CURLOPT_CAINFO, f->tls_ca);
     if (f->body.data) {
@@ -53,7 +67,8 @@ static void prepare(CURL *curl, const struct fetch *f, HEADERS *headers, struct 
 enum error_code fetch(struct fetch_reply *out, const struct fetch *f, struct error *e)
 {
     *out = (struct fetch_reply){0};
-    buffer_init(&out->body, FETCH_BODY_MAX);
+    size_t limit = f->limit ? f->limit : FETCH_BODY_MAX;
+    buffer_init(&out->body, limit);
     CLEANUP(CURL) CURL *curl = curl_easy_init();
     CLEANUP(HEADERS) HEADERS *headers = headers_for(f);
     if (!curl || !headers)
@@ -62,7 +77,7 @@ enum error_code fetch(struct fetch_reply *out, const struct fetch *f, struct err
     prepare(curl, f, headers, &out->body, reason);
     CURLcode code = curl_easy_perform(curl);
     if (code == CURLE_WRITE_ERROR)
-        return error_set(e, ERR_BACKEND_BROKEN, "the answer is longer than %d bytes", FETCH_BODY_MAX);
+        return error_set(e, ERR_BACKEND_BROKEN, "the answer is longer than %zu bytes", limit);
     if (code != CURLE_OK)
         return error_set(e, ERR_BACKEND_UNAVAILABLE, "%s", reason[0] ? reason : curl_easy_strerror(code));
     const char *type = NULL;

@@ -1,5 +1,7 @@
-/* fetch.h: one blocking HTTP exchange, for the tools that talk to a SCEP server. */
+/* fetch.h: one blocking HTTP exchange with another server: for tools, and for threads that may wait. */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -8,9 +10,11 @@
 
 struct fetch {
     const char *url;
-    struct bytes body;   /* `data` set: POST, as application/x-pki-message */
-    int timeout_seconds; /* for the whole exchange */
-    const char *tls_ca;  /* PEM file of trusted CAs; NULL: the system's */
+    struct bytes body;        /* `data` set: POST, as application/x-pki-message */
+    int timeout_seconds;      /* for the whole exchange */
+    const char *tls_ca;       /* PEM file of trusted CAs; NULL: the system's */
+    size_t limit;             /* of the answer's body; 0: FETCH_BODY_MAX */
+    const _Atomic bool *stop; /* gives up when this becomes true; NULL: never */
 };
 
 struct fetch_reply {
