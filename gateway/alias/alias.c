@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "alias/proxy.h"
+#include "alias/trust.h"
+#include "base/clock.h"
 #include "scep/capabilities.h"
 
 struct alias *alias_ref(struct alias *a)
@@ -20,6 +22,7 @@ void alias_unref(struct alias *a)
     ra_set_unref(a->ra);
     lane_release(a->lane);
     proxy_signers_free(a->proxies);
+    trust_unref(a->trust);
     policy_free(a->policy);
     alias_settings_unref(a->settings);
     free(a);
@@ -34,6 +37,7 @@ static enum error_code write_capabilities(struct alias *a, struct error *e)
         .digests = s->digests | (s->compat.obsolete_md5 ? SCEP_DIGEST_MD5 : 0u),
         .post = true,
         .update = s->compat.update_req,
+        .renewal = s->renewal.enabled,
     };
     struct buffer text;
     buffer_init(&text, sizeof a->capabilities - 1);
@@ -62,11 +66,19 @@ enum error_code alias_create(struct alias **out, struct alias_settings *settings
         code = policy_create(&a->policy, &settings->policy, e);
     if (code == ERR_OK)
         code = proxy_signers_create(&a->proxies, &settings->proxy_signers, e);
+    if (code == ERR_OK && settings->renewal.enabled)
+        code = trust_create(&a->trust, &settings->renewal, clock_realtime(&clock_system), e);
     if (code == ERR_OK)
         *out = a;
     else
         alias_unref(a);
     return code;
+}
+
+void alias_install_trust(struct alias *a, struct trust *trust)
+{
+    trust_unref(a->trust);
+    a->trust = trust;
 }
 
 void alias_install_ra(struct alias *a, struct ra_set *ra)

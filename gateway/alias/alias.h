@@ -1,6 +1,6 @@
 /* alias.h: one SCEP endpoint at run time, and the directory that finds it by URL.
  *
- * Loop thread only. `settings` and `policy` are immutable; `ra` is replaced as a whole when the identity
+ * Loop thread only. `settings` and `policy` are immutable; `ra` and `trust` are replaced as a whole when the identity
  * changes. A request takes a reference and keeps what it began with.
  */
 #pragma once
@@ -16,6 +16,7 @@ struct alias {
     struct alias_settings *settings;     /* a reference */
     struct policy *policy;               /* owned */
     struct proxy_signers *proxies;       /* owned; NULL when none (alias/proxy.h) */
+    struct trust *trust;                 /* a reference; NULL without renewal (alias/trust.h) */
     struct backend_instance *backend;    /* borrowed from the registry, which outlives it */
     struct backend_instance *ra_backend; /* with RA_FROM_BACKEND */
     struct lane *lane;                   /* owned */
@@ -29,6 +30,8 @@ void alias_unref(struct alias *a); /* accepts NULL */
 /* Takes a reference of the settings; compiles the policy. Does not block. */
 enum error_code alias_create(struct alias **out, struct alias_settings *settings, struct pool *pool,
                              struct error *e);
+void alias_install_trust(struct alias *a,
+                         struct trust *trust); /* takes the caller's reference, drops the old one */
 void alias_install_ra(struct alias *a,
                       struct ra_set *ra); /* takes the caller's reference, drops the old one */
 

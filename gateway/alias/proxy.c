@@ -1,13 +1,11 @@
 /* proxy.c: the signers that may enrol on behalf of devices (proxy.h). */
 #include "alias/proxy.h"
 
-#include <errno.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alias/issuers.h"
 #include "base/cleanup.h"
 #include "base/codec.h"
 
@@ -16,35 +14,6 @@ struct proxy_signers {
     uint8_t (*fingerprints)[SHA256_DIGEST_LENGTH];
     size_t fingerprint_count;
 };
-
-static enum error_code read_issuers(struct proxy_signers *p, const char *path, struct error *e)
-{
-    CLEANUP(BIO) BIO *file = BIO_new_file(path, "r");
-    if (!file) {
-        int cause = errno;
-        ERR_clear_error();
-        return error_set(e, ERR_FILE_UNREADABLE, "proxy_signers.issuers: cannot read %s: %s", path,
-                         error_errno(cause));
-    }
-    int before = sk_X509_num(p->issuers);
-    for (;;) {
-        CLEANUP(X509) X509 *issuer = PEM_read_bio_X509(file, NULL, NULL, NULL);
-        if (!issuer)
-            break;
-        /* Decodes the key and reads the extensions now, so that a check only reads. */
-        if (!X509_get0_pubkey(issuer) || X509_check_purpose(issuer, -1, 0) < 0)
-            return error_set_openssl(e, ERR_KEY_UNUSABLE,
-                                     "proxy_signers.issuers: %s holds an unusable certificate", path);
-        if (!sk_X509_push(p->issuers, issuer))
-            return error_set(e, ERR_INTERNAL, "out of memory");
-        issuer = NULL;
-    }
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE || sk_X509_num(p->issuers) == before)
-        return error_set_openssl(e, ERR_KEY_UNUSABLE,
-                                 "proxy_signers.issuers: %s is not a list of PEM certificates", path);
-    ERR_clear_error();
-    return ERR_OK;
-}
 
 static enum error_code read_fingerprint(uint8_t out[SHA256_DIGEST_LENGTH], const char *text, struct error *e)
 {
@@ -66,7 +35,7 @@ static enum error_code fill(struct proxy_signers *p, const struct proxy_signer_s
     if (!p->issuers || !p->fingerprints)
         return error_set(e, ERR_INTERNAL, "out of memory");
     for (size_t i = 0; i < s->issuers.count; i++) {
-        enum error_code code = read_issuers(p, s->issuers.items[i], e);
+        enum error_code code = issuers_read(p->issuers, s->issuers.items[i], "proxy_signers.issuers", e);
         if (code != ERR_OK)
             return code;
     }
@@ -123,20 +92,7 @@ static bool valid_at(X509 *signer, int64_t now)
            X509_cmp_time(X509_get0_notAfter(signer), &when) > 0;
 }
 
-static bool issued(const struct proxy_signers *p, X509 *signer)
-{
-    for (int i = 0; i < sk_X509_num(p->issuers); i++) {
-        X509 *issuer = sk_X509_value(p->issuers, i);
-        bool by_this_one = X509_check_issued(issuer, signer) == X509_V_OK &&
-                           X509_verify(signer, X509_get0_pubkey(issuer)) == 1;
-        ERR_clear_error();
-        if (by_this_one)
-            return true;
-    }
-    return false;
-}
-
 bool proxy_signers_allow(const struct proxy_signers *p, X509 *signer, int64_t now)
 {
-    return p && signer && (named(p, signer) || (valid_at(signer, now) && issued(p, signer)));
+    return p && signer && (named(p, signer) || (valid_at(signer, now) && issuers_find(p->issuers, signer)));
 }

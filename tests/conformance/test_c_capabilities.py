@@ -3,7 +3,7 @@
 import pytest
 from catalogue import quirk, requirement
 
-ALL = {"AES", "DES3", "POSTPKIOperation", "SHA-1", "SHA-256", "SHA-384", "SHA-512", "SCEPStandard"}
+ALL = {"AES", "DES3", "POSTPKIOperation", "Renewal", "SHA-1", "SHA-256", "SHA-384", "SHA-512", "SCEPStandard"}
 
 
 def caps(shared, alias="open"):
@@ -35,8 +35,14 @@ def test_C_05_only_known_words(shared):
 
 
 @requirement("C-06")
-def test_C_06_standard_does_not_claim_renewal_or_rollover(shared):
-    assert {"Renewal", "GetNextCACert"}.isdisjoint(caps(shared))
+def test_C_06_standard_does_not_claim_rollover(shared):
+    assert "GetNextCACert" not in caps(shared)
+
+
+@requirement("C-06")
+def test_C_06_standard_does_not_claim_renewal(gateways):
+    gateway = gateways({"demo": {"backend": "ca", "challenge": {"type": "one_time"}, "renewal": {"enabled": False}}}).start()
+    assert "Renewal" not in caps(gateway, "demo") and "SCEPStandard" in caps(gateway, "demo")
 
 
 @requirement("C-07")
