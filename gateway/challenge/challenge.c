@@ -127,6 +127,7 @@ void challenge_validate(struct challenge_service *s, struct alias *alias, const 
         .service = s, .settings = settings, .csr = facts->csr, .done = done, .context = context};
     snprintf(v->client_address, sizeof v->client_address, "%s",
              facts->client_address ? facts->client_address : "");
+    v->used_is_good = facts->used_is_good;
     snprintf(v->given_back, sizeof v->given_back, "%s", facts->given_back ? facts->given_back : "");
     enum challenge_type type = settings->challenge.type;
     if (!validators[type].needs_challenge) {

@@ -16,6 +16,7 @@ struct challenge_service;
 struct challenge_facts {
     const struct csr *csr;      /* alive until the completion */
     const char *client_address; /* without port */
+    bool used_is_good;          /* one that was used up passes, binds nothing and is no failed attempt */
     const char
         *given_back; /* id of a challenge that gets one use back when this request begins; NULL: none */
 };

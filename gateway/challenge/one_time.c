@@ -84,6 +84,9 @@ static void decide(struct validation *v, const struct challenge_record *c, int64
     const char *broken;
     if (c->state == CHALLENGE_REVOKED) {
         validation_decide(v, ERR_CHALLENGE_REFUSED, "challenge %s was revoked", c->id);
+    } else if (uses_left <= 0 && v->used_is_good) {
+        verdict->challenge_id[0] = '\0';
+        validation_decide(v, ERR_OK, "challenge %s, used before", c->id);
     } else if (uses_left <= 0) {
         snprintf(verdict->bound_to, sizeof verdict->bound_to, "%s",
                  c->first_transaction ? c->first_transaction : "");

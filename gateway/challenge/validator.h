@@ -25,6 +25,7 @@ struct validation {
     const struct csr *csr;
     char client_address[64];
     char given_back[ID_TEXT_SIZE];
+    bool used_is_good;
     challenge_done *done;
     void *context;
     struct challenge_verdict verdict;
