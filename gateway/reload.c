@@ -103,7 +103,9 @@ static void replace_aliases(struct server *s, const struct gateway_settings *old
                      error_text(&e));
             continue;
         }
-        ra_maker_ensure(s->ra_maker, alias_directory_find(s->directory, settings->name), NULL, NULL);
+        struct alias *fresh_one = alias_directory_find(s->directory, settings->name);
+        ra_maker_ensure(s->ra_maker, fresh_one, NULL, NULL);
+        trust_keeper_watch(s->trust_keeper, fresh_one);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "alias/trust.h"
 #include "audit/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -80,6 +81,8 @@ enum error_code server_add_alias(struct server *s, struct alias_settings *settin
         alias->ra_backend =
             settings->ra.backend[0] ? backends_find(s->backends, settings->ra.backend) : alias->backend;
     struct alias *old = alias_directory_find(s->directory, settings->name);
+    if (old && old->trust && alias->trust)
+        trust_inherit(alias->trust, old->trust);
     if (old && old->ra)
         alias_install_ra(alias, ra_set_ref(old->ra)); /* until the maker has looked */
     code = alias_directory_put(s->directory, alias);
@@ -154,7 +157,8 @@ static enum error_code open_services(struct server *s, struct error *e)
                                       .clock = &clock_system,
                                       .period = REPLICA_PERIOD};
     s->replicas = replicas_create(&replicas);
-    if (!s->ra_maker || !s->challenges || !s->obligations || !s->replicas)
+    s->trust_keeper = trust_keeper_create(s->base, s->directory);
+    if (!s->ra_maker || !s->challenges || !s->obligations || !s->replicas || !s->trust_keeper)
         return error_set(e, ERR_OVERLOADED, "out of memory");
     struct enroll_parts parts = {.base = s->base,
                                  .directory = s->directory,
@@ -291,8 +295,9 @@ static void on_watchdog(evutil_socket_t fd, short what, void *data)
 static bool idle(const struct server *s)
 {
     return enroll_idle(s->enroll) && admin_idle(s->admin) && ra_maker_idle(s->ra_maker) &&
-           obligations_idle(s->obligations) && replicas_idle(s->replicas) && !s->reloading &&
-           !s->rows_in_flight && !http_listener_open(s->scep);
+           obligations_idle(s->obligations) && replicas_idle(s->replicas) &&
+           trust_keeper_idle(s->trust_keeper) && !s->reloading && !s->rows_in_flight &&
+           !http_listener_open(s->scep);
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *data)
@@ -316,6 +321,7 @@ static void on_stop(evutil_socket_t number, short what, void *data)
              (int)number);
     s->drain_until = clock_monotonic(&clock_system) + s->settings->enroll.backend_deadline + DRAIN_MARGIN;
     enroll_drain(s->enroll);
+    trust_keeper_stop(s->trust_keeper);
     obligations_stop(s->obligations);
     replicas_leave(s->replicas);
     http_listener_close(s->scep); /* the admin listeners go on answering: /readyz says why */
@@ -379,9 +385,11 @@ static enum error_code server_open(struct server *s, struct error *e)
     return ERR_OK;
 }
 
-static void ensure_ra(struct alias *alias, void *context)
+static void begin_with(struct alias *alias, void *context)
 {
-    ra_maker_ensure(((struct server *)context)->ra_maker, alias, NULL, NULL);
+    struct server *s = context;
+    ra_maker_ensure(s->ra_maker, alias, NULL, NULL);
+    trust_keeper_watch(s->trust_keeper, alias);
 }
 
 /* What is still running owns parts of everything: make the store safe and leave the rest to the system. */
@@ -397,7 +405,7 @@ static void server_serve(struct server *s)
 {
     server_handle_sweep(s);
     begin_in_store(s);
-    alias_directory_each(s->directory, ensure_ra, s);
+    alias_directory_each(s->directory, begin_with, s);
     obligations_start(s->obligations);
     replicas_announce(s->replicas, s->settings);
     log_line(LOG_LEVEL_INFO, NULL, "server.started", "scepgate %s serves %zu aliases", SCEPGATE_VERSION,
@@ -432,6 +440,7 @@ static void server_close(struct server *s)
     obligations_free(s->obligations);
     challenge_service_free(s->challenges);
     ra_maker_free(s->ra_maker);
+    trust_keeper_free(s->trust_keeper);
     alias_directory_free(s->directory);
     backends_free(s->backends);
     lane_release(s->lane);

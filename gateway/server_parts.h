@@ -7,6 +7,7 @@
 #include "audit/audit.h"
 #include "challenge/challenge.h"
 #include "enroll/enroll.h"
+#include "enroll/trust_keeper.h"
 #include "http/listener.h"
 #include "issuing/backends.h"
 #include "issuing/ra_maker.h"
@@ -29,6 +30,7 @@ struct server {
     struct backends *backends;
     struct alias_directory *directory;
     struct ra_maker *ra_maker;
+    struct trust_keeper *trust_keeper;
     struct challenge_service *challenges;
     struct obligations *obligations;
     struct replicas *replicas;
@@ -43,7 +45,7 @@ struct server {
     int64_t watchdog_due;
     struct event *drain_timer;
     int64_t drain_until; /* monotonic; 0 while serving */
-    bool begun; /* the audit trail has "gateway.started" */
+    bool begun;          /* the audit trail has "gateway.started" */
     bool sweep_scheduled;
     bool reloading;
     bool reload_again;

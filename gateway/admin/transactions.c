@@ -24,6 +24,7 @@ static json_t *detail(const struct transaction_record *t)
         admin_hex_text(bytes_of(t->key.signer_spki_sha256, sizeof t->key.signer_spki_sha256)));
     json_object_set_new(json, "csr_info_sha256",
                         admin_hex_text(bytes_of(t->csr_info_sha256, sizeof t->csr_info_sha256)));
+    json_object_set_new(json, "renews", admin_text(t->renews));
     json_object_set_new(json, "claim", json_integer((json_int_t)t->claim));
     json_object_set_new(json, "lease_until", admin_time(t->lease_until));
     json_object_set_new(json, "next_poll", admin_time(t->next_poll));

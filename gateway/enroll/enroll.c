@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alias/proxy.h"
+#include "alias/trust.h"
 #include "base/cleanup.h"
 #include "enroll/delivery.h"
 #include "enroll/restore.h"
@@ -27,8 +28,7 @@ static void store_answered(void *context, struct store_answer *answer)
     enrolment_resume(e);
 }
 
-/* Starts e->request; the row after this one finds e->answer. */
-static enum step_result ask_store(struct enrolment *e)
+enum step_result enrolment_ask_store(struct enrolment *e)
 {
     store_answer_free(e->answer);
     e->answer = NULL;
@@ -42,7 +42,7 @@ static enum step_result ask_store(struct enrolment *e)
     return STEP_WAIT;
 }
 
-static enum step_result store_failed(struct enrolment *e)
+enum step_result enrolment_store_failed(struct enrolment *e)
 {
     return enrolment_fail(e, ERR_STORE_UNAVAILABLE, "%s: %s", store_outcome_name(e->answer->outcome),
                           e->answer->reason);
@@ -92,9 +92,10 @@ static void open_run(void *data)
     struct opening *o = data;
     o->code = scep_open(&o->message, o->der, &o->rules, &o->error);
     struct scep_message *m = o->message;
-    if (o->code == ERR_OK && m->csr &&
-        memcmp(m->signer_spki_sha256, m->csr->spki_sha256, sizeof m->csr->spki_sha256))
-        o->proxy = proxy_signers_allow(o->proxies, m->signer, o->now);
+    if (o->code != ERR_OK)
+        return;
+    o->proxy = m->csr && proxy_signers_allow(o->proxies, m->signer, o->now);
+    renewal_read(o);
 }
 
 static void open_done(void *data)
@@ -109,6 +110,7 @@ enum step_result step_open(struct enrolment *e)
     struct opening *o = &e->opening;
     o->ra = ra_set_ref(e->alias->ra);
     o->proxies = e->alias->proxies;
+    o->trust = e->alias->trust ? trust_ref(e->alias->trust) : NULL;
     o->now = clock_realtime(e->service->parts.clock);
     o->rules = (struct scep_rules){
         .ciphers = a->ciphers | (a->compat.obsolete_des ? SCEP_CIPHER_DES : 0),
@@ -119,7 +121,8 @@ enum step_result step_open(struct enrolment *e)
         .recipient_count = o->ra->count,
         .ec_signers = a->reply.to_ec_signers != 0,
         .update_is_renewal = a->compat.update_req,
-        .types = SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL),
+        .types = SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL) |
+                 (a->renewal.enabled ? SCEP_TYPE(SCEP_RENEWAL_REQ) : 0),
     };
     enum error_code code = pool_submit(e->alias->lane, (struct job){open_run, open_done, o});
     if (code != ERR_OK)
@@ -144,6 +147,7 @@ static enum step_result open_again(struct enrolment *e)
 {
     scep_message_free(TAKE(e->opening.message));
     ra_set_unref(TAKE(e->opening.ra));
+    trust_unref(TAKE(e->opening.trust));
     e->opening.error = (struct error){0};
     e->step = STEP_OPEN;
     return STEP_NEXT;
@@ -192,15 +196,16 @@ static void note_obsolete(struct enrolment *e, const struct scep_message *m)
 }
 
 /* A self-signed signer must have the CSR's key: a captured envelope could be signed again by anyone otherwise
- * (X-01). */
+ * (X-01). One with a certificate of ours may renew it: that is looked at after recall. */
 enum step_result step_admit(struct enrolment *e)
 {
     const struct scep_message *m = e->opening.message;
     note_obsolete(e, m);
     if (m->type == SCEP_CERT_POLL)
         return STEP_NEXT;
+    renewal_suspect(e);
     if (memcmp(m->signer_spki_sha256, m->csr->spki_sha256, sizeof m->csr->spki_sha256) != 0 &&
-        !e->opening.proxy)
+        !e->opening.proxy && e->renewal == RENEWAL_NONE)
         return enrolment_fail(
             e, ERR_SIGNER_NOT_CSR_KEY,
             "the signer's key is not the CSR's, and the signer is none of this alias' proxy_signers");
@@ -221,7 +226,7 @@ enum step_result step_recall(struct enrolment *e)
 {
     store_request_init(&e->request, STORE_TRANSACTION_RECALL);
     e->request.recall = key_of(e);
-    return ask_store(e);
+    return enrolment_ask_store(e);
 }
 
 static enum step_result answer_again(struct enrolment *e, const struct transaction_record *record)
@@ -241,8 +246,23 @@ static enum step_result go_on_with(struct enrolment *e, const struct transaction
     if (record->state == TRANSACTION_ATTENTION ||
         (record->state == TRANSACTION_PENDING && now < record->next_poll))
         return settle_from(e, record);
+    strncpy(e->record_id, record->id, sizeof e->record_id - 1);
     e->step = STEP_TAKE_UP;
+    if (!submission_is_held(record))
+        return STEP_NEXT;
+    if (strcmp(record->renews, e->opening.signer.serial) != 0)
+        return enrolment_fail(e, ERR_RENEWAL_SIGNER, "not signed with the certificate that is to be renewed");
+    e->renewal = RENEWAL_HELD_AGAIN;
+    e->step = STEP_CONSULT;
     return STEP_NEXT;
+}
+
+/* Of a renewal the outcome is given again as long as it is known: nothing else keeps somebody who recorded the
+ * request from having a further certificate made. */
+static int64_t repeat_window(const struct enrolment *e, const struct transaction_record *record)
+{
+    bool renewal = record && record->renews[0];
+    return renewal ? INT64_MAX : e->alias->settings->transaction.retransmit_window;
 }
 
 enum step_result step_recalled(struct enrolment *e)
@@ -250,11 +270,12 @@ enum step_result step_recalled(struct enrolment *e)
     const struct csr *csr = e->opening.message->csr;
     e->given_back[0] = '\0';
     if (e->answer->outcome != STORE_OK && e->answer->outcome != STORE_NOT_FOUND)
-        return store_failed(e);
+        return enrolment_store_failed(e);
     const struct transaction_record *record = e->answer->transaction_count ? e->answer->transactions : NULL;
     int64_t now = e->answer->now; /* the store's: its times mean the same on every replica */
-    switch (transaction_match(record, csr ? csr->info_sha256 : NULL, now,
-                              e->alias->settings->transaction.retransmit_window)) {
+    if (record && e->renewal == RENEWAL_ASKED && renewal_of_outcome(e, record))
+        return STEP_NEXT;
+    switch (transaction_match(record, csr ? csr->info_sha256 : NULL, now, repeat_window(e, record))) {
     case TRANSACTION_ANSWER:
         return answer_again(e, record);
     case TRANSACTION_WAITING:
@@ -285,9 +306,29 @@ static void challenge_answered(void *context, const struct challenge_verdict *ve
     enrolment_resume(e);
 }
 
+/* A renewal needs a challenge only where the settings say so. */
+static bool needs_challenge(const struct enrolment *e)
+{
+    enum renewal_challenge rule = e->alias->settings->renewal.challenge;
+    if (e->renewal != RENEWAL_PROVED || rule == RENEWAL_CHALLENGE_REQUIRED)
+        return true;
+    return rule == RENEWAL_CHALLENGE_CHECKED && e->opening.message->csr->has_challenge;
+}
+
+static bool forgives_used_challenge(const struct enrolment *e)
+{
+    return e->renewal == RENEWAL_PROVED && e->alias->settings->renewal.challenge == RENEWAL_CHALLENGE_CHECKED;
+}
+
 enum step_result step_authorise(struct enrolment *e)
 {
+    e->challenge = (struct challenge_verdict){.code = ERR_OK};
+    if (!needs_challenge(e)) {
+        e->step = STEP_DECIDE;
+        return STEP_NEXT;
+    }
     struct challenge_facts facts = {.csr = e->opening.message->csr,
+                                    .used_is_good = forgives_used_challenge(e),
                                     .client_address = e->exchange->client_address,
                                     .given_back = e->given_back};
     challenge_validate(e->service->parts.challenges, e->alias, &facts, challenge_answered, e);
@@ -339,6 +380,17 @@ static struct backend_request planned_request(const struct enrolment *e, const s
     };
 }
 
+static void fill_renewal(struct enrolment *e)
+{
+    struct transaction_record *record = &e->request.begin.record;
+    e->request.begin.retransmit_window = INT64_MAX; /* repeat_window */
+    e->request.begin.alone = e->alias->settings->renewal.one_at_a_time;
+    record->renews = e->opening.signer.serial;
+    if (e->renewal_verdict.decision == RENEWAL_HELD)
+        record->cookie = submission_held_cookie();
+    audit_detail(&e->details, "renews", record->renews);
+}
+
 static void fill_begin(struct enrolment *e, const struct csr *csr, size_t plan_len)
 {
     const struct alias_settings *a = e->alias->settings;
@@ -354,6 +406,8 @@ static void fill_begin(struct enrolment *e, const struct csr *csr, size_t plan_l
     record->sealed_csr = buffer_bytes(&e->sealed_csr);
     record->plan = bytes_of(e->plan, plan_len);
     record->challenge_id = e->challenge.challenge_id;
+    if (e->renewal == RENEWAL_PROVED)
+        fill_renewal(e);
     record->subject = csr->subject_text;
     record->client = e->client;
     audit_detail(&e->details, "subject", csr->subject_text);
@@ -386,7 +440,7 @@ enum step_result step_begin(struct enrolment *e)
     audit_details_init(&e->details);
     store_request_init(&e->request, STORE_TRANSACTION_BEGIN);
     fill_begin(e, csr, (size_t)plan_len);
-    return ask_store(e);
+    return enrolment_ask_store(e);
 }
 
 static enum step_result challenge_taken(struct enrolment *e)
@@ -426,11 +480,23 @@ static enum step_result order_from_answer(struct enrolment *e)
         .claim = e->answer->claim,
         .plan = first ? e->request.begin.record.plan : record->plan,
         .cookie = first ? (struct bytes){0} : record->cookie,
+        .renews = first ? e->request.begin.record.renews : record->renews,
+        .held = first && e->renewal_verdict.decision == RENEWAL_HELD ? e->renewal_verdict.reason : NULL,
         .first = first,
         .client = e->client,
     };
     e->step = STEP_SUBMIT;
     return STEP_NEXT;
+}
+
+/* Under another key, which no other CONFLICT is. */
+static bool renewed_elsewhere(const struct enrolment *e)
+{
+    const struct transaction_record *other = e->answer->transaction_count ? e->answer->transactions : NULL;
+    struct transaction_key own = key_of(e);
+    return other && (!bytes_equal(other->key.transaction_id, own.transaction_id) ||
+                     memcmp(other->key.signer_spki_sha256, own.signer_spki_sha256,
+                            sizeof own.signer_spki_sha256) != 0);
 }
 
 enum step_result step_begun(struct enrolment *e)
@@ -445,9 +511,12 @@ enum step_result step_begun(struct enrolment *e)
     case STORE_TAKEN:
         return challenge_taken(e);
     case STORE_CONFLICT:
+        if (renewed_elsewhere(e))
+            return enrolment_fail(e, ERR_RENEWAL_UNDER_WAY, "transaction %s renews the same certificate",
+                                  e->answer->transactions[0].id);
         return enrolment_fail(e, ERR_TRANSACTION_CONFLICT, "the transaction is unfinished with another CSR");
     default:
-        return store_failed(e);
+        return enrolment_store_failed(e);
     }
 }
 
@@ -455,12 +524,11 @@ enum step_result step_begun(struct enrolment *e)
 
 enum step_result step_take_up(struct enrolment *e)
 {
-    strncpy(e->record_id, e->answer->transactions[0].id, sizeof e->record_id - 1);
     store_request_init(&e->request, STORE_TRANSACTION_CLAIM);
     e->request.claim.alias = e->alias->settings->name;
     e->request.claim.record_id = e->record_id;
     e->request.claim.lease = e->settings->enroll.lease;
-    return ask_store(e);
+    return enrolment_ask_store(e);
 }
 
 static void csr_restored(void *context, struct csr *csr, const char *problem)
@@ -484,7 +552,7 @@ enum step_result step_taken_up(struct enrolment *e)
     case STORE_FINISHED:
         return answer_again(e, e->answer->transactions);
     default:
-        return store_failed(e);
+        return enrolment_store_failed(e);
     }
     if (claim_is_stale(e->answer))
         return wait_for_other(e);
@@ -494,7 +562,12 @@ enum step_result step_taken_up(struct enrolment *e)
                                          .claim = e->answer->claim,
                                          .plan = record->plan,
                                          .cookie = record->cookie,
+                                         .renews = record->renews,
                                          .client = e->client};
+    if (e->renewal == RENEWAL_HELD_AGAIN && e->renewal_verdict.decision == RENEWAL_GRANTED)
+        e->order.cookie = submission_fresh_cookie();
+    else if (e->renewal == RENEWAL_HELD_AGAIN)
+        e->order.refused = &e->renewal_verdict;
     if (e->opening.message->csr)
         return STEP_NEXT;
     if (restore_csr(e->service, e->alias, record, csr_restored, e) != ERR_OK)

@@ -11,6 +11,7 @@
 #include "enroll/service.h"
 #include "enroll/submission.h"
 #include "policy/policy.h"
+#include "policy/renewal.h"
 
 enum step_result {
     STEP_NEXT,    /* go on with this->step, which is the next row unless the function has set another */
@@ -26,6 +27,8 @@ enum step_result {
     ROW(ADMIT, admit)   /* pure: is this a message we serve, signed by whom it should be? */                 \
     ROW(RECALL, recall) /* store: finished, pending and running transactions are answered here */            \
     ROW(RECALLED, recalled)                                                                                  \
+    ROW(CONSULT, consult)     /* store: the certificate that signed, when it may be a renewal */             \
+    ROW(CONSULTED, consulted) /* pure: renewal rules */                                                      \
     ROW(AUTHORISE, authorise) /* validator: looks at the challenge, binds nothing */                         \
     ROW(AUTHORISED, authorised)                                                                              \
     ROW(DECIDE, decide)   /* pure: policy */                                                                 \
@@ -55,9 +58,13 @@ struct opening {
     struct scep_rules rules;
     struct ra_set *ra; /* a reference */
     const struct proxy_signers *proxies;
+    struct trust *trust; /* a reference; NULL without renewal */
     int64_t now;
     struct scep_message *message;
     bool proxy; /* the signer may enrol for others */
+    struct buffer signer_der;
+    struct certificate_facts signer;    /* with a signer that is not self-signed, and `trust` */
+    struct renewal_facts renewal_facts; /* all that a worker can tell */
     enum error_code code;
     struct error error;
 };
@@ -68,6 +75,13 @@ struct sealing {
     struct buffer der;
     enum error_code code;
     struct error error;
+};
+
+enum renewal_part {
+    RENEWAL_NONE,
+    RENEWAL_ASKED,      /* it may be one: the rules have not been asked yet */
+    RENEWAL_PROVED,     /* the certificate stands for the challenge */
+    RENEWAL_HELD_AGAIN, /* of a transaction that waits for its certificate's revocation state */
 };
 
 struct enrolment {
@@ -89,6 +103,8 @@ struct enrolment {
     struct opening opening;
     struct challenge_verdict challenge;
     struct verdict policy;
+    enum renewal_part renewal;
+    struct renewal_verdict renewal_verdict;
     struct error error; /* FAIL: code, and the cause for log and audit */
     struct store_request request;
     struct persist persist;
@@ -116,6 +132,17 @@ enum step_result enrolment_fail(struct enrolment *e, enum error_code code, const
 struct log_scope enrolment_scope(const struct enrolment *e);
 /* ms left of enroll.wait; 0 when it is over. */
 int64_t enrolment_patience(const struct enrolment *e);
+
+/* Starts e->request; the row after this one finds e->answer. */
+enum step_result enrolment_ask_store(struct enrolment *e);
+enum step_result enrolment_store_failed(struct enrolment *e); /* with e->answer */
+
+/* renewal.c: what a worker can tell of the signer; of a message that opened. */
+void renewal_read(struct opening *o);
+/* May this be a renewal? Decides e->renewal. */
+void renewal_suspect(struct enrolment *e);
+/* Is that the transaction that issued the very certificate that is renewed now? */
+bool renewal_of_outcome(const struct enrolment *e, const struct transaction_record *record);
 
 #define ROW(code, name) enum step_result step_##name(struct enrolment *e);
 ENROLMENT_STEPS(ROW)

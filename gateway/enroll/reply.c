@@ -184,6 +184,14 @@ static enum audit_code refusal_event(enum error_code code)
         return AUDIT_CHALLENGE_REFUSED;
     case ERR_POLICY_REFUSED:
         return AUDIT_REQUEST_REFUSED;
+    case ERR_RENEWAL_SIGNER:
+    case ERR_RENEWAL_EXPIRED:
+    case ERR_RENEWAL_REVOKED:
+    case ERR_RENEWAL_UNKNOWN:
+    case ERR_RENEWAL_EARLY:
+    case ERR_RENEWAL_CHANGED:
+    case ERR_RENEWAL_UNDER_WAY:
+        return AUDIT_RENEWAL_REFUSED;
     case ERR_STORE_UNAVAILABLE:
     case ERR_OVERLOADED:
     case ERR_SHUTTING_DOWN:
@@ -206,6 +214,8 @@ static void audit_refusal(const struct enrolment *e)
     if (e->opening.message)
         audit_detail(&details, "message_type", scep_message_type_name(e->opening.message->type));
     audit_detail(&details, "transaction_id", e->transaction_text);
+    if (event == AUDIT_RENEWAL_REFUSED)
+        audit_detail(&details, "renews", e->opening.signer.serial);
     audit_detail(&details, "challenge", e->challenge.challenge_id[0] ? e->challenge.challenge_id : NULL);
     audit_detail(&details, "bound_to", e->challenge.bound_to[0] ? e->challenge.bound_to : NULL);
     trail_append(e->service, event, e->alias, "", e->client, &details);

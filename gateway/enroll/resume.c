@@ -113,7 +113,12 @@ static void restored(void *context, struct csr *csr, const char *problem)
                                      .csr = csr,
                                      .plan = record->plan,
                                      .cookie = record->cookie,
+                                     .renews = record->renews,
                                      .client = ""};
+    if (submission_is_held(record)) { /* its client's polls judge it */
+        order.cookie = (struct bytes){0};
+        order.held = "the gateway stopped before it could be put on hold";
+    }
     log_line(LOG_LEVEL_INFO, &scope, "submission.resumed", "an orphaned submission is taken up");
     if (!submission_start(r->service, &order, resubmitted, r))
         resumption_finish(r, LATER);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alias/trust.h"
 #include "base/log.h"
 #include "enroll/enrolment.h"
 
@@ -95,6 +96,8 @@ void enrolment_free(struct enrolment *e)
     scep_message_free(e->opening.message);
     secret_free(&e->password);
     ra_set_unref(e->opening.ra);
+    trust_unref(e->opening.trust);
+    buffer_free(&e->opening.signer_der);
     buffer_free(&e->opening.decoded);
     buffer_free(&e->sealed_csr);
     buffer_free(&e->sealing.der);

@@ -8,16 +8,20 @@
 #include "base/log.h"
 #include "enroll/delivery.h"
 #include "enroll/persist.h"
+#include "policy/renewal.h"
 #include "transaction/transaction.h"
 
 #define RETRY_DELAY         5000  /* ms until a backend that was away is asked again */
 #define MISCONFIGURED_DELAY 60000 /* ms; an administrator has to act first */
+#define HELD_DELAY          5000  /* ms until a held renewal is judged again */
+#define HELD_TAG            'R'
 
 struct submission {
     struct enroll *service;
     struct alias *alias;
     char record_id[ID_TEXT_SIZE];
     char client[64];
+    char renews[CERTIFICATE_SERIAL_SIZE];
     bool first;
     enum backend_call_kind kind;
     struct csr *csr;
@@ -86,6 +90,23 @@ static struct backend_bytes backend_cookie(const struct submission *s)
 {
     return s->cookie.len ? (struct backend_bytes){s->cookie.data + 1, s->cookie.len - 1}
                          : (struct backend_bytes){0};
+}
+
+bool submission_is_held(const struct transaction_record *record)
+{
+    return record->cookie.len && record->cookie.data[0] == HELD_TAG;
+}
+
+struct bytes submission_held_cookie(void)
+{
+    static const uint8_t cookie[] = {HELD_TAG};
+    return bytes_of(cookie, sizeof cookie);
+}
+
+struct bytes submission_fresh_cookie(void)
+{
+    static const uint8_t cookie[] = {'E'};
+    return bytes_of(cookie, sizeof cookie);
 }
 
 /* ---- the move that a verdict means --------------------------------------------------------------------- */
@@ -161,6 +182,7 @@ static void move_issued(struct submission *s, const struct backend_result *resul
     audit_detail(&s->details, "serial", s->facts.serial);
     audit_detail(&s->details, "subject", s->facts.subject);
     audit_detail(&s->details, "issuer", s->facts.issuer);
+    audit_detail(&s->details, "renews", s->renews[0] ? s->renews : NULL);
     audit_detail(&s->details, "not_after", clock_text(s->facts.not_after, not_after));
     add_event(s, AUDIT_CERTIFICATE_ISSUED);
 }
@@ -200,6 +222,29 @@ static void move_pending(struct submission *s, char tag, struct backend_bytes re
                                 .delay = a->transaction.pending_expiry};
     audit_detail_number(&s->details, "delay", s->move.advance.poll_delay);
     add_event(s, AUDIT_REQUEST_PENDING);
+}
+
+/* Every poll judges the renewal once more. */
+static void move_held(struct submission *s, const char *why)
+{
+    struct backend_bytes none = {0};
+    audit_detail(&s->details, "reason", why);
+    move_pending(s, HELD_TAG, none, HELD_DELAY);
+    note(s, LOG_LEVEL_WARNING, "renewal.held", why);
+}
+
+static void move_refused(struct submission *s, const struct renewal_verdict *verdict)
+{
+    finish(s, TRANSACTION_REJECTED);
+    s->move.advance.error_name = error_info(verdict->code)->name;
+    s->move.advance.release_challenge = s->alias->settings->challenge.release_on_rejection;
+    keep_reason(s, verdict->reason);
+    outcome_fail(&s->outcome, verdict->code);
+    audit_detail(&s->details, "error", error_info(verdict->code)->name);
+    audit_detail(&s->details, "cause", s->reason);
+    audit_detail(&s->details, "renews", s->renews);
+    add_event(s, AUDIT_RENEWAL_REFUSED);
+    note(s, LOG_LEVEL_WARNING, "renewal.refused", s->reason);
 }
 
 /* Without a result we go on later as now; but an enrolment whose answer was lost may have happened. */
@@ -397,6 +442,7 @@ static struct submission *submission_create(struct enroll *service, const struct
     s->first = order->first;
     strncpy(s->record_id, order->record_id, sizeof s->record_id - 1);
     strncpy(s->client, order->client, sizeof s->client - 1);
+    strncpy(s->renews, order->renews ? order->renews : "", sizeof s->renews - 1);
     buffer_init(&s->plan, BACKEND_PLAN_MAX);
     buffer_init(&s->cookie, BACKEND_COOKIE_MAX + 1);
     buffer_init(&s->next_cookie, BACKEND_COOKIE_MAX + 1);
@@ -419,7 +465,13 @@ struct submission *submission_start(struct enroll *service, const struct submiss
         return NULL;
     s->done = done;
     s->context = context;
-    if (!choose_call(s, &s->kind)) {
+    if (order->held || order->refused) {
+        if (order->held)
+            move_held(s, order->held);
+        else
+            move_refused(s, order->refused);
+        record(s, submission_recorded);
+    } else if (!choose_call(s, &s->kind)) {
         move_attention(s);
         record(s, submission_recorded);
     } else if (s->kind == BACKEND_CALL_ENROLL && !s->first && !safe_to_repeat(s)) {

@@ -4,7 +4,8 @@
  * on, and what the backend says is recorded all the same. Loop thread.
  *
  * The stored cookie says in its first byte how to go on: 'E' enrol again, 'C' poll with the rest, 'L' look up
- * a lost submission.
+ * a lost submission, 'R' judge
+ * once more whether the certificate that is renewed is revoked; nothing was submitted before.
  */
 #pragma once
 
@@ -12,6 +13,12 @@
 #include "enroll/service.h"
 
 struct submission;
+struct renewal_verdict;
+
+/* Is it a renewal that waits for its certificate's revocation state? */
+bool submission_is_held(const struct transaction_record *record);
+struct bytes submission_held_cookie(void);
+struct bytes submission_fresh_cookie(void); /* enrol, now that it is known */
 
 struct submission_order {
     struct alias *alias; /* a reference is taken */
@@ -20,8 +27,11 @@ struct submission_order {
     struct csr *csr;     /* handed over, also on failure */
     struct bytes plan;   /* copied */
     struct bytes cookie; /* as stored; copied */
-    bool first;          /* begun just now: nothing can have been submitted yet */
-    const char *client;  /* address of the request, for audit and log; copied */
+    const char *renews;  /* serial of the certificate whose renewal it is, "" or NULL; copied */
+    const char *held;    /* waits for its certificate's revocation state: why; NULL: it does not */
+    const struct renewal_verdict *refused; /* what a held one turned out to be; NULL otherwise */
+    bool first;                            /* begun just now: nothing can have been submitted yet */
+    const char *client;                    /* address of the request, for audit and log; copied */
 };
 
 /* Called once, on the loop thread, when the result is recorded, or when it could not be (then PENDING:

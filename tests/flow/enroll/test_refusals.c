@@ -248,9 +248,9 @@ TEST(another_alias_has_other_transactions)
     end();
 }
 
-TEST(a_renewal_is_not_served)
+TEST(a_renewal_is_not_served_where_it_is_switched_off)
 {
-    gateway_open(&g, &(struct gateway_wish){0});
+    gateway_open(&g, &(struct gateway_wish){.alias = "renewal: {enabled: false}"});
     device_ask(&g, &(struct wish){.type = SCEP_RENEWAL_REQ, .challenge = gateway_challenge(&g)}, &a);
     CHECK(answer_is(&a, SCEP_FAILURE, FAIL_BAD_REQUEST));
     CHECK(untouched());
