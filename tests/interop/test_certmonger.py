@@ -5,34 +5,53 @@ import os
 import subprocess
 
 import pytest
+from cryptography import x509
 from gateway import eventually
 
 FOLDERS = {"CERTMONGER_CONFIG_DIR": "conf", "CERTMONGER_REQUESTS_DIR": "requests", "CERTMONGER_CAS_DIR": "cas",
            "CERTMONGER_LOCAL_CA_DIR": "local", "CERTMONGER_TMPDIR": "tmp", "TMPDIR": "tmp", "HOME": "home"}
 
 
+class Certmonger:
+    """A certmonger of the test's own; calling it is calling getcert."""
+
+    def __init__(self, client):
+        self.client = client
+        self.environment = {"CERTMONGER_SYSTEM_LOCK_FILE": str(client.folder / "lock")}
+        for variable, name in FOLDERS.items():
+            (client.folder / name).mkdir(exist_ok=True)
+            self.environment[variable] = str(client.folder / name)
+        self.log = (client.folder / "log").open("wb")
+        self.bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=self.log,
+                                    env=dict(os.environ) | {"XDG_DATA_DIRS": str(client.folder)})  # starts no daemon by itself
+        self.environment["DBUS_SESSION_BUS_ADDRESS"] = self.bus.stdout.readline().decode().strip()
+        self.start()
+
+    def start(self):
+        self.daemon = subprocess.Popen(["certmonger", "-s", "-n", "-d", "3"], stdin=subprocess.DEVNULL, stdout=self.log,
+                                       stderr=self.log, env=dict(os.environ) | self.environment)
+        eventually(lambda: "SelfSign" in self("list-cas", check=False), "certmonger is there")
+
+    def __call__(self, command, *options, check=True):
+        return self.client.run("getcert", command, "-s", *options, environment=self.environment, check=check).stdout.decode()
+
+    def stop(self):
+        self.daemon.terminate()
+        self.daemon.wait(30)
+
+    def close(self):
+        self.stop()
+        self.bus.terminate()
+        self.bus.wait(30)
+        self.log.close()
+
+
 @pytest.fixture
 def getcert(client):
-    """getcert against a running certmonger of the test's own."""
-    environment = {"CERTMONGER_SYSTEM_LOCK_FILE": str(client.folder / "lock")}
-    for variable, name in FOLDERS.items():
-        (client.folder / name).mkdir(exist_ok=True)
-        environment[variable] = str(client.folder / name)
-    with (client.folder / "log").open("wb") as log:
-        bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=log)
-        environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
-        daemon = subprocess.Popen(["certmonger", "-s", "-n", "-d", "3"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                  env=dict(os.environ) | environment)
-    def run(command, *options, check=True):
-        return client.run("getcert", command, "-s", *options, environment=environment, check=check).stdout.decode()
-
-    eventually(lambda: "SelfSign" in client.run("getcert", "list-cas", "-s", environment=environment, check=False).stdout.decode(),
-               "certmonger is there")
-    yield run
-    for process in (daemon, bus):
-        process.terminate()
-        process.wait(30)
+    daemon = Certmonger(client)
+    yield daemon
+    daemon.close()
 
 
 def wait_for(getcert, request, status):
@@ -73,3 +92,34 @@ def test_gets_nothing_with_a_wrong_challenge(client, getcert):
             "not the challenge")
     wait_for(getcert, "device", "CA_UNREACHABLE")
     assert "no content" in getcert("list", "-i", "device") and not certificate.exists()
+
+
+def renew(client, getcert, how):
+    """(old certificate, old key, new certificate, new key) of a device that enrolled and was then told to renew."""
+    add(getcert, client, "demo")
+    key, certificate = client.folder / "key.pem", client.folder / "certificate.pem"
+    getcert("request", "-c", "demo", "-I", "device", "-k", key, "-f", certificate, "-N", "CN=sun", "-L",
+            client.gateway.challenge("demo"))
+    wait_for(getcert, "device", "MONITORING")
+    old = certificate.read_bytes(), key.read_bytes()
+    getcert(how, "-i", "device")
+    eventually(lambda: certificate.read_bytes() != old[0], "a new certificate came")
+    wait_for(getcert, "device", "MONITORING")
+    client.assert_enrolled("demo", certificate.read_bytes(), key.read_bytes(), "CN=sun")
+    issued = client.gateway.audit("certificate.issued")[-1]["details"]
+    assert int(issued["renews"], 16) == x509.load_pem_x509_certificate(old[0]).serial_number
+    return *old, certificate.read_bytes(), key.read_bytes()
+
+
+def test_renews_with_a_new_key(client, getcert):
+    """`rekey`: a key of its own making, and a RenewalReq signed with the old one, because the alias says Renewal. The challenge of
+    the first enrolment, which it sends along, does no harm."""
+    _, old_key, _, new_key = renew(client, getcert, "rekey")
+    assert new_key != old_key
+
+
+def test_renews_with_the_same_key(client, getcert):
+    """`resubmit`: the very request of the enrolment once more, under the same transactionID and with the used challenge, but signed
+    with the certificate."""
+    _, old_key, _, new_key = renew(client, getcert, "resubmit")
+    assert new_key == old_key

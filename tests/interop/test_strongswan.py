@@ -2,6 +2,7 @@
 CertRep's signature algorithm, posts always, and breaks its base64 every 64 characters when it uses GET."""
 
 import pytest
+from cryptography import x509
 
 
 def fetch_cas(client, alias):
@@ -12,7 +13,7 @@ def enrol(client, alias, challenge, *options, check=True):
     client.run("openssl", "genrsa", "-traditional", "-out", "key.pem", "2048")
     extra = [option for path in sorted(client.folder.glob("ca-*.pem")) for option in ("--cacert", path)]
     return client.run("pki", "--scep", "--url", client.gateway.url(alias), "--in", "key.pem", "--dn", "C=CH, O=maker, CN=moon",
-                      "--san", "moon.example", "--password", challenge, "--cacert-enc", "ra.pem", "--cacert-sig", "ra.pem",
+                      "--san", "moon.example", *(["--password", challenge] if challenge else []), "--cacert-enc", "ra.pem", "--cacert-sig", "ra.pem",
                       "--cacert", "ca.pem", *extra, "--outform", "pem", *options, check=check)
 
 
@@ -33,3 +34,33 @@ def test_learns_of_a_refusal(client):
     fetch_cas(client, "demo")
     done = enrol(client, "demo", "not the challenge", check=False)
     assert done.returncode != 0 and b"BEGIN CERTIFICATE" not in done.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--cipher", "des3", "--digest", "sha1")])
+def test_renews(client, options):
+    """With the old certificate and key it signs a RenewalReq, without challenge, for a new key."""
+    fetch_cas(client, "demo")
+    first = enrol(client, "demo", client.gateway.challenge("demo"), *options)
+    (client.folder / "old.pem").write_bytes(first.stdout)
+    (client.folder / "key.pem").rename(client.folder / "old-key.pem")
+    counter = 'scepgate_replies_total{alias="demo",message_type="RenewalReq",status="success",fail_info=""}'
+    before = client.gateway.metrics().get(counter, 0)
+    done = enrol(client, "demo", None, "--cert", "old.pem", "--key", "old-key.pem", *options)
+    client.assert_enrolled("demo", done.stdout, (client.folder / "key.pem").read_bytes(), "CN=moon,O=maker,C=CH")
+    issued = client.gateway.audit("certificate.issued")[-1]["details"]
+    assert int(issued["renews"], 16) == x509.load_pem_x509_certificate(first.stdout).serial_number
+    assert client.gateway.metrics()[counter] == before + 1
+
+
+def test_learns_that_a_renewal_is_refused(client):
+    """The certificate is one of another alias."""
+    fetch_cas(client, "legacy")
+    first = enrol(client, "legacy", client.gateway.challenge("legacy"))
+    (client.folder / "old.pem").write_bytes(first.stdout)
+    (client.folder / "key.pem").rename(client.folder / "old-key.pem")
+    for path in client.folder.glob("[cr]a*.pem"):
+        path.unlink()
+    fetch_cas(client, "demo")
+    done = enrol(client, "demo", None, "--cert", "old.pem", "--key", "old-key.pem", check=False)
+    assert done.returncode != 0 and b"BEGIN CERTIFICATE" not in done.stdout
+    assert client.gateway.audit("renewal.refused")[-1]["details"]["error"] == "RENEWAL_SIGNER"
