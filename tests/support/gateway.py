@@ -74,6 +74,7 @@ class Gateway:
 
     def write_settings(self):
         self.state.mkdir(parents=True, exist_ok=True)
+        self.settings_file.touch(mode=0o600)
         self.settings_file.write_text(json.dumps(self.settings(), indent=1))
 
     def environment(self):
@@ -156,7 +157,15 @@ class Gateway:
         return done
 
     def ask(self, *arguments):
-        return json.loads(self.tool(*arguments, "--socket", str(self.socket), "--json").stdout)
+        """What a tool of the running gateway answers, parsed. A Redis that is busy or has just come back is asked again."""
+        def answer():
+            done = self.tool(*arguments, "--socket", str(self.socket), "--json", check=False)
+            if done.returncode == 0:
+                return done
+            assert self.redis and "the store " in done.stderr, f"{arguments} ended with {done.returncode}: {done.stderr}"
+            return None
+
+        return json.loads(eventually(answer, f"an answer to {arguments}").stdout)
 
     def challenge(self, alias="demo", *options):
         """A fresh one-time challenge."""
