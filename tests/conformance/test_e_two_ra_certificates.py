@@ -8,6 +8,7 @@ import der
 import identities
 import pytest
 import scepmsg
+from catalogue import quirk, requirement
 from conftest import OPEN
 from gateway import Gateway
 from scepmsg import BAD_REQUEST, FAILURE
@@ -42,12 +43,14 @@ def bag_names(gateway, alias, operation="GetCACert"):
     return [identities.load(one).subject.rfc4514_string()[3:] for one in bag]
 
 
+@requirement("D-05", "D-09")
 def test_D_05_09_the_one_that_decrypts_comes_first(pki):
     _, gateway = pki
     assert bag_names(gateway, "apart") == ["RA that decrypts", "RA that signs", "Issuing CA", "Root"]
     assert bag_names(gateway, "short") == ["RA that decrypts", "RA that signs", "Issuing CA"]
 
 
+@requirement("D-08")
 def test_D_08_only_one_can_be_encrypted_to(pki):
     """jscep, macOS and scepclient choose by keyUsage, others take the first: all of them find the same one."""
     made, gateway = pki
@@ -56,6 +59,7 @@ def test_D_08_only_one_can_be_encrypted_to(pki):
     assert able == [made["encrypts"].der] == gateway.bag("apart")[:1]
 
 
+@requirement("E-04", "E-05")
 def test_E_04_05_one_opens_and_the_other_signs(pki):
     made, gateway = pki
     _, reply, _ = gateway.enrol("apart", recipients=[made["encrypts"].der])
@@ -66,24 +70,28 @@ def test_E_04_05_one_opens_and_the_other_signs(pki):
     assert gateway.reply(request, "apart").ra == made["signs"].der
 
 
+@requirement("E-04")
 def test_E_04_client_that_encrypts_to_everybody(pki):
     """As scepclient does."""
     _, gateway = pki
     gateway.enrol("apart", recipients=gateway.bag("apart"))
 
 
+@requirement("E-04")
 def test_E_04_failures_are_signed_by_the_same(pki):
     made, gateway = pki
     reply = gateway.reply(gateway.request("apart", break_signature=True), "apart")
     assert reply.status == FAILURE and reply.ra == made["signs"].der
 
 
+@requirement("E-05")
 def test_E_05_our_own_client(pki, tmp_path):
     _, gateway = pki
     gateway.tool("enroll", gateway.url("apart"), "--subject", "CN=device", "--insecure-trust-first-use", "--out", str(tmp_path / "out"))
     assert (tmp_path / "out" / "cert.pem").exists()
 
 
+@requirement("E-04", "E-05")
 def test_E_04_05_made_by_the_gateway(pki):
     """The same without files: each certificate has one bit of keyUsage."""
     _, gateway = pki
@@ -94,6 +102,7 @@ def test_E_04_05_made_by_the_gateway(pki):
     assert reply.ra == signs and bag_names(gateway, "automatic")[2:] == ["Issuing CA", "Root"]
 
 
+@requirement("E-05")
 @pytest.mark.parametrize("bend,sentence", [
     ({"signing_key": None}, "belong together"), ({"signing_certificate": None}, "belong together")])
 def test_E_05_half_a_pair_is_refused_at_load(pki, bend, sentence):
@@ -104,6 +113,7 @@ def test_E_05_half_a_pair_is_refused_at_load(pki, bend, sentence):
     assert done.returncode != 0 and sentence in done.stdout + done.stderr
 
 
+@requirement("Y-04")
 def test_Y_04_get_ca_cert_chain(pki):
     """The type of the old drafts; the root is always in it, and it is a bag even of one."""
     _, gateway = pki
@@ -115,6 +125,8 @@ def test_Y_04_get_ca_cert_chain(pki):
     assert gateway.http("POST", "/scep/open?operation=GetCACertChain", b"x").status == 405
 
 
+@quirk("58")
+@requirement("P-01", "P-02")
 @pytest.mark.parametrize("what,names", [("issued", []), ("issuer", ["Issuing CA"]), ("intermediates", ["Issuing CA"]),
                                         ("all", ["Issuing CA", "Root"])])
 def test_P_01_02_what_a_reply_brings_along(pki, what, names):
@@ -127,6 +139,7 @@ def test_P_01_02_what_a_reply_brings_along(pki, what, names):
     assert gateway.reply(request, f"send_{what}").issued(request) == bag, "the repeated reply has others"
 
 
+@requirement("P-02")
 def test_P_02_der_keeps_our_order(pki):
     """DER would sort a SET OF; clients take the first."""
     _, gateway = pki

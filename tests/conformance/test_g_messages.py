@@ -406,12 +406,6 @@ def test_X_10_what_is_read_before_anybody_is_known_is_bounded(shared, bend, ok):
     assert found == (scepmsg.SUCCESS, None) if ok else found in (400, (FAILURE, BAD_REQUEST))
 
 
-@requirement("O-10")
-def test_O_10_not_served_is_refused_and_not_advertised(shared):
-    assert b"Renewal" not in shared.get("open", "GetCACaps").body
-    assert shared.refused(shared.request("open", message_type="17"), BAD_REQUEST, "open")["details"]["error"] == "MESSAGE_TYPE"
-
-
 @requirement("S-04", "T-03")
 @pytest.mark.parametrize("message_type", ["21", "22"])
 def test_S_04_T_03_off_is_refused(shared, message_type):

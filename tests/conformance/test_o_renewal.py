@@ -9,6 +9,7 @@ import time
 import identities
 import pytest
 import scepmsg
+from catalogue import quirk, requirement
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from gateway import PATIENCE, eventually
@@ -126,6 +127,7 @@ def site(tmp_path_factory, authority):
 # ---- what is renewed -------------------------------------------------------------------------------------
 
 
+@requirement("O-01")
 def test_O_01_renewal(site):
     old = enrolled(site)
     _, certificate = renewed(site, old)
@@ -137,6 +139,7 @@ def test_O_01_renewal(site):
     assert renewed(site, old)[1] != certificate  # one after the other there may be several
 
 
+@requirement("O-01")
 def test_O_01_a_renewed_certificate_is_renewed(site):
     old = enrolled(site)
     for _ in range(3):
@@ -145,6 +148,7 @@ def test_O_01_a_renewed_certificate_is_renewed(site):
         old = identities.Identity(private=key, certificate=certificate)
 
 
+@requirement("O-02")
 def test_O_02_an_alternate_ca(site, authority):
     stranger = authority.identity()
     refused(site, stranger, "RENEWAL_SIGNER")
@@ -152,16 +156,19 @@ def test_O_02_an_alternate_ca(site, authority):
     refused(site, Authority().identity(), "RENEWAL_SIGNER", "foreign")  # the same name, another key
 
 
+@requirement("O-03")
 def test_O_03_long_before_the_end(site):
     _, certificate = renewed(site, enrolled(site))
     assert identities.load(certificate).not_valid_before <= datetime.datetime.utcnow()
 
 
+@requirement("O-03")
 def test_O_03_only_in_the_last_half_when_the_alias_says_so(site):
     refused(site, enrolled(site, "late"), "RENEWAL_EARLY", "late")
     refused(site, enrolled(site, "latest"), "RENEWAL_EARLY", "latest")
 
 
+@requirement("O-04")
 def test_O_04_same_key_or_new_one(site):
     old = enrolled(site)
     renewed(site, old, key=old.key)
@@ -170,6 +177,7 @@ def test_O_04_same_key_or_new_one(site):
     renewed(site, old, "newkeys")
 
 
+@requirement("O-04")
 def test_O_04_the_very_same_request_once_more_is_no_retransmission(site):
     """A client with a fixed transactionID that keeps its key sends the request of its enrolment again, signed with the certificate."""
     challenge = site.challenge()
@@ -184,6 +192,7 @@ def test_O_04_the_very_same_request_once_more_is_no_retransmission(site):
     assert site.reply(third).issued(third)[0] not in (first, second)
 
 
+@requirement("O-05")
 @pytest.mark.parametrize("alias", ["demo", "check"])
 def test_O_05_a_used_challenge_does_no_harm(site, alias):
     challenge = site.challenge(alias)
@@ -193,6 +202,7 @@ def test_O_05_a_used_challenge_does_no_harm(site, alias):
         renewed(site, old, alias)
 
 
+@requirement("O-05")
 def test_O_05_the_challenge_as_the_alias_wants_it(site):
     renewed(site, enrolled(site), challenge="wrong")
     old = enrolled(site, "check")
@@ -207,6 +217,7 @@ def test_O_05_the_challenge_as_the_alias_wants_it(site):
     renewed(site, old, "require", challenge=site.challenge("require"))
 
 
+@requirement("O-01", "O-11")
 @pytest.mark.parametrize("alias,message_type", [("demo", "RenewalReq"), ("demo", "PKCSReq")])
 def test_O_01_11_by_the_projects_own_client(site, tmp_path, alias, message_type):
     """`scepgate enroll --renew`, and the same for a server that does not say Renewal."""
@@ -227,15 +238,18 @@ def test_O_01_11_by_the_projects_own_client(site, tmp_path, alias, message_type)
 # ---- who may not -----------------------------------------------------------------------------------------
 
 
+@requirement("O-06")
 def test_O_06_self_signed(site):
     line = refused(site, identities.Identity(), "RENEWAL_SIGNER")
     assert line["event"] == "renewal.refused" and "self-signed" in line["details"]["cause"]
 
 
+@requirement("O-06")
 def test_O_06_foreign(site, authority):
     refused(site, authority.identity(), "RENEWAL_SIGNER")
 
 
+@requirement("O-06")
 def test_O_06_expired_and_in_grace(site, authority):
     refused(site, authority.identity(end=-DAY / 2), "RENEWAL_EXPIRED", "foreign")
     renewed(site, authority.identity(end=-DAY / 2, begin=-3 * DAY), "graceful")
@@ -243,6 +257,7 @@ def test_O_06_expired_and_in_grace(site, authority):
     refused(site, authority.identity(begin=DAY), "RENEWAL_SIGNER", "foreign")
 
 
+@requirement("O-06")
 def test_O_06_one_of_ours_that_expired(site):
     old = enrolled(site, "short")
     end = identities.load(old.certificate).not_valid_after
@@ -250,6 +265,7 @@ def test_O_06_one_of_ours_that_expired(site):
     refused(site, old, "RENEWAL_EXPIRED", "short")
 
 
+@requirement("O-06")
 @pytest.mark.parametrize("usage,allowed", [
     (["digital_signature"], True), (["content_commitment"], True), (["key_encipherment"], False)])
 def test_O_06_key_usage(site, authority, usage, allowed):
@@ -260,18 +276,22 @@ def test_O_06_key_usage(site, authority, usage, allowed):
         refused(site, old, "RENEWAL_SIGNER", "foreign")
 
 
+@requirement("O-06")
 def test_O_06_a_ca_certificate(site, authority):
     refused(site, authority.identity(ca=True), "RENEWAL_SIGNER", "foreign")
 
 
+@requirement("G-11")
 def test_G_11_a_certificate_for_clients_only(site, authority):
     renewed(site, authority.identity(clients_only=True), "foreign")
 
 
+@requirement("M-10")
 def test_M_10_signer_without_key_encipherment(site, authority):
     renewed(site, authority.identity(usage=["digital_signature"], clients_only=True), "foreign")
 
 
+@requirement("O-07")
 @pytest.mark.parametrize("bend,alias,allowed", [
     ({"subject": "CN=another"}, "demo", False), ({"subject": "CN=device,O=maker"}, "demo", False), ({"subject": ""}, "demo", False),
     ({"sans": [("dns", "b.example")]}, "demo", False), ({"sans": []}, "demo", False),
@@ -291,17 +311,20 @@ def test_O_07_names(site, bend, alias, allowed):
         refused(site, old, "RENEWAL_CHANGED", alias, **wish)
 
 
+@requirement("O-08")
 def test_O_08_M_09_the_reply_is_for_the_old_key(site):
     old = enrolled(site)
     request, _ = renewed(site, old)  # Reply.open asserts the recipient and decrypts with the key that signed
     assert request.identity is old
 
 
+@requirement("O-09", "X-06")
 def test_O_09_the_new_key_must_have_signed(site):
     request, _ = renewal(site, enrolled(site), bad=True)
     site.refused(request, BAD_MESSAGE_CHECK)
 
 
+@requirement("O-10")
 def test_O_10_switched_off(site):
     assert "Renewal" in site.get("demo", "GetCACaps").body.decode().split()
     assert "Renewal" not in site.get("off", "GetCACaps").body.decode().split()
@@ -311,6 +334,8 @@ def test_O_10_switched_off(site):
     refused(site, old, "SIGNER_NOT_CSR_KEY", "off", message_type="19")
 
 
+@quirk("57")
+@requirement("O-11", "Y-07")
 def test_O_11_legacy_form(site):
     renewed(site, enrolled(site), message_type="19")
     old = enrolled(site, "strictly17")
@@ -318,11 +343,13 @@ def test_O_11_legacy_form(site):
     renewed(site, old, "strictly17")
 
 
+@requirement("O-11")
 def test_O_11_a_stranger_is_no_renewal(site, authority):
     refused(site, authority.identity(), "SIGNER_NOT_CSR_KEY", message_type="19")
     refused(site, identities.Identity(), "SIGNER_NOT_CSR_KEY", message_type="19")
 
 
+@requirement("O-11")
 def test_O_11_with_its_own_key_a_stranger_may_enrol(site, authority):
     """Devices with a certificate of their maker sign their first request with that; then the challenge counts."""
     old = authority.identity()
@@ -330,6 +357,7 @@ def test_O_11_with_its_own_key_a_stranger_may_enrol(site, authority):
     renewed(site, old, message_type="19", key=old.key, challenge=site.challenge())
 
 
+@requirement("AA-02")
 def test_AA_02_certificates_of_another_alias(site):
     """Both aliases have the same CA."""
     old = enrolled(site, "other")
@@ -343,6 +371,7 @@ def _works(gateway, old, alias):
     return gateway.reply(request, alias).status == SUCCESS
 
 
+@requirement("X-01")
 @pytest.mark.parametrize("message_type", ["17", "19"])
 def test_X_01_a_proxy_signer_proves_nothing(site, authority, message_type):
     proxy = authority.identity("CN=proxy")
@@ -378,6 +407,7 @@ def outcome(gateway, old):
     return gateway.audit("renewal.refused")[-1]["details"]["error"]
 
 
+@requirement("O-06")
 def test_O_06_revoked_in_a_list(gateways, authority, tmp_path):
     gateway, path = lists(gateways, authority, tmp_path)
     good, bad = authority.identity(), authority.identity()
@@ -393,6 +423,7 @@ def test_O_06_revoked_in_a_list(gateways, authority, tmp_path):
     assert outcome(gateway, bad) == "RENEWAL_REVOKED"
 
 
+@requirement("O-06")
 def test_O_06_revoked_also_with_its_own_key(gateways, authority, tmp_path):
     gateway, path = lists(gateways, authority, tmp_path)
     bad = authority.identity()
@@ -402,6 +433,7 @@ def test_O_06_revoked_also_with_its_own_key(gateways, authority, tmp_path):
     refused(gateway, bad, "RENEWAL_REVOKED", message_type="19", key=bad.key, challenge=gateway.challenge())
 
 
+@requirement("O-06")
 @pytest.mark.parametrize("stale", [False, True])
 def test_O_06_unknown_is_refused(gateways, authority, tmp_path, stale):
     gateway, path = lists(gateways, authority, tmp_path)
@@ -414,6 +446,7 @@ def test_O_06_unknown_is_refused(gateways, authority, tmp_path, stale):
     eventually(lambda: outcome(gateway, old) == SUCCESS, "the list was read")
 
 
+@requirement("O-06")
 def test_O_06_unknown_is_allowed_for_a_time(gateways, authority, tmp_path):
     gateway, path = lists(gateways, authority, tmp_path, when_unknown="allow", allow_for="2h")
     put(path, authority.crl(end=DAY / 48))  # past its end for half an hour
@@ -421,6 +454,7 @@ def test_O_06_unknown_is_allowed_for_a_time(gateways, authority, tmp_path):
     assert outcome(gateway, authority.identity()) == SUCCESS
 
 
+@requirement("O-06")
 def test_O_06_not_beyond_it(gateways, authority, tmp_path):
     gateway, path = lists(gateways, authority, tmp_path, when_unknown="allow", allow_for="10m")
     put(path, authority.crl(end=DAY / 48))
@@ -434,6 +468,7 @@ def poll(gateway, request):
                            message_type="20", transaction_id=request.transaction_id)
 
 
+@requirement("O-06")
 @pytest.mark.parametrize("revoked", [False, True])
 @pytest.mark.parametrize("restart", [False, True])
 def test_O_06_unknown_is_pending(gateways, authority, tmp_path, revoked, restart):
@@ -489,6 +524,7 @@ def publisher():
     server.server_close()
 
 
+@requirement("O-06")
 def test_O_06_a_list_from_a_url(gateways, authority, tmp_path, publisher):
     crl = {"urls": [f"http://127.0.0.1:{publisher.server_address[1]}/ca.crl"], "refresh": "1s"}
     gateway = gateways({"demo": ONE_TIME | {"renewal": {"issuers": [authority.write(tmp_path / "ca.pem")], "crl": crl}}}).start()

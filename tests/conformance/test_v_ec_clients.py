@@ -7,6 +7,7 @@ import der
 import identities
 import pytest
 import scepmsg
+from catalogue import requirement
 from conftest import ONE_TIME, OPEN
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -50,12 +51,14 @@ def issued(gateway, alias="demo", **bend):
     return request, reply, bag[0]
 
 
+@requirement("V-01", "G-10", "M-04")
 @pytest.mark.parametrize("size", [256, 384, 521])
 def test_V_01_reply_to_an_ec_client_is_encrypted_with_its_challenge(signers, size):
     _, reply, _ = issued(signers, identity=identities.Identity("ec", size))
     assert reply.enveloped()[1].tag == 0xA3
 
 
+@requirement("V-02", "V-03")
 @pytest.mark.parametrize("cipher", ["aes128", "aes192", "aes256", "3des"])
 def test_V_02_03_form_of_the_password_recipient(signers, cipher):
     """password_recipient asserts versions, PBKDF2 and id-alg-PWRI-KEK; the key is wrapped with the request's cipher."""
@@ -67,6 +70,7 @@ def test_V_02_03_form_of_the_password_recipient(signers, cipher):
     assert another[0] != salt and another[4] != secret
 
 
+@requirement("V-03")
 def test_V_03_openssl_reads_it(signers, tmp_path):
     challenge = signers.challenge()
     _, reply = ask(signers, challenge=challenge)
@@ -90,6 +94,7 @@ def open_agreement(folder, request, reply):
     return scepmsg.degenerate_certificates(done.stdout)
 
 
+@requirement("V-04")
 def test_V_04_key_agreement_only_where_the_alias_says_so(signers, tmp_path):
     request, reply = ask(signers, "agreed")
     assert scepmsg.public_key_of(open_agreement(tmp_path, request, reply)[0]) == request.identity.spki
@@ -98,10 +103,12 @@ def test_V_04_key_agreement_only_where_the_alias_says_so(signers, tmp_path):
     assert len(signers.certificates()) == before
 
 
+@requirement("V-04")
 def test_V_04_challenge_goes_before_key_agreement(signers):
     issued(signers, "either")
 
 
+@requirement("V-05")
 @pytest.mark.parametrize("alias,challenge", [("open", None), ("open", ""), ("demo", None)])
 def test_V_05_undeliverable_requests_are_refused_before_anything_is_issued(signers, alias, challenge):
     before = len(signers.certificates())
@@ -110,6 +117,7 @@ def test_V_05_undeliverable_requests_are_refused_before_anything_is_issued(signe
     assert len(signers.certificates()) == before
 
 
+@requirement("V-05")
 def test_V_05_alias_without_ec_clients_leaves_the_challenge_alone(signers):
     challenge = signers.challenge("rsaonly")
     signers.refused(signers.request("rsaonly", identity=identities.Identity("ec"), challenge=challenge), BAD_ALG, "rsaonly")
@@ -117,6 +125,7 @@ def test_V_05_alias_without_ec_clients_leaves_the_challenge_alone(signers):
     assert signers.reply(request, "rsaonly").issued(request)
 
 
+@requirement("V-05")
 def test_V_05_other_kinds_of_key_are_refused(signers):
     for kind in ("ed25519", "dsa"):
         identity = identities.Identity(kind)
@@ -124,11 +133,13 @@ def test_V_05_other_kinds_of_key_are_refused(signers):
         assert reply.status == FAILURE and reply.fail_info in (BAD_ALG, BAD_REQUEST)
 
 
+@requirement("V-06")
 def test_V_06_wrong_challenge_is_answered_without_it(signers):
     _, reply = ask(signers, challenge="not the one that was made")
     assert (reply.status, reply.fail_info, reply.content) == (FAILURE, BAD_REQUEST, None)
 
 
+@requirement("V-06")
 @pytest.mark.parametrize("tag", [der.UTF8, der.BMP, der.T61])
 def test_V_06_any_string_type_of_the_challenge(signers, tag):
     identity, challenge = identities.Identity("ec"), signers.challenge()
@@ -148,6 +159,7 @@ def password_envelope(iterations, recipients=()):
     return der.seq(der.oid(scepmsg.ENVELOPED_DATA), der.tlv(0xA0, data))
 
 
+@requirement("V-07", "V-08")
 @pytest.mark.parametrize("iterations", [1, 2048, 5_000_000, 2**31 - 1, 2**62], ids=str)
 def test_V_07_08_requests_for_a_password_are_refused_whatever_they_would_cost(signers, iterations):
     """Refused by its form: nothing is derived."""
@@ -157,6 +169,7 @@ def test_V_07_08_requests_for_a_password_are_refused_whatever_they_would_cost(si
         assert "key transport" in line["details"]["cause"]
 
 
+@requirement("V-08")
 def test_V_08_password_recipient_beside_ours_is_left_alone(signers):
     """Only the recipient that names the RA is worked on."""
     identity, challenge = identities.Identity(), signers.challenge()
@@ -169,11 +182,13 @@ def test_V_08_password_recipient_beside_ours_is_left_alone(signers):
     assert signers.reply(request).issued(request)
 
 
+@requirement("V-09")
 def test_V_09_cost_of_the_derivation_is_a_setting(signers):
     assert issued(signers)[1].password_recipient()[1] == 10000
     assert issued(signers, "slow")[1].password_recipient()[1] == 54321
 
 
+@requirement("V-10")
 @pytest.mark.parametrize("kind", ["ec:p256", "ec:p384"])
 def test_V_10_our_own_client(signers, tmp_path, kind):
     row = signers.challenge_row()
@@ -184,6 +199,7 @@ def test_V_10_our_own_client(signers, tmp_path, kind):
     assert isinstance(identities.x509.load_pem_x509_certificate(made).public_key(), ec.EllipticCurvePublicKey)
 
 
+@requirement("V-11")
 def test_V_11_guessable_passwords_are_warned_of(signers):
     (signers.folder / "weak.yaml").write_text(
         '{"backends": {"ca": {"type": "local_ca", "subject": "CN=CA"}}, "aliases": {"weak": {"backend": "ca", "challenge": '
@@ -192,6 +208,7 @@ def test_V_11_guessable_passwords_are_warned_of(signers):
     assert "replies to EC clients are encrypted with the shared password" in said.stdout + said.stderr
 
 
+@requirement("W-02", "W-03")
 def test_W_02_03_ec_request_sent_again(signers):
     challenge = signers.challenge()
     request, first = ask(signers, challenge=challenge)
@@ -200,6 +217,7 @@ def test_W_02_03_ec_request_sent_again(signers):
     assert again.content != first.content
 
 
+@requirement("R-12")
 def test_R_12_poll_after_the_end_finds_the_challenge(signers):
     challenge, identity = signers.challenge(), identities.Identity("ec")
     request, reply = ask(signers, challenge=challenge, identity=identity)
@@ -212,6 +230,7 @@ def test_R_12_poll_after_the_end_finds_the_challenge(signers):
     assert signers.reply(poll).issued_by_password(challenge) == reply.issued_by_password(challenge)
 
 
+@requirement("X-01")
 def test_X_01_ec_envelope_signed_again_by_another_key(signers):
     """The challenge in a captured envelope must not become the password of a reply to somebody else."""
     challenge, victim = signers.challenge(), identities.Identity("ec")
@@ -221,6 +240,7 @@ def test_X_01_ec_envelope_signed_again_by_another_key(signers):
     assert signers.reply(request).issued_by_password(challenge)
 
 
+@requirement("E-02")
 def test_E_02_issuing_ca_with_an_ec_key(signers, tmp_path):
     """The RA stays with RSA; everything verifies."""
     ra, ca = signers.bag("elliptic")
