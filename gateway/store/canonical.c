@@ -86,6 +86,10 @@ static void write_transaction(struct buffer *out, const struct transaction_recor
     put_number(out, r->updated);
     put_number(out, r->finished);
     put_number(out, r->expires);
+    put_number(out, r->decision);
+    put_number(out, r->approvals_needed);
+    put_text(out, r->approved_by);
+    put_number(out, r->limited);
 }
 
 static void write_certificate(struct buffer *out, const struct certificate_record *r)

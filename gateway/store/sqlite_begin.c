@@ -38,11 +38,12 @@ static enum verdict look_at_newest(struct sqlite_writer *w, struct sqlite_call *
     bool same =
         memcmp(t->record->csr_info_sha256, b->record.csr_info_sha256, sizeof b->record.csr_info_sha256) == 0;
     if (transaction_finished(t->record->state)) {
-        if (!same || w->now - t->record->finished > b->retransmit_window ||
-            is_what_it_renews(t->record, &b->record))
+        bool fresh = w->now - t->record->finished <= b->retransmit_window || w->now < t->record->expires;
+        if (!same || !fresh || is_what_it_renews(t->record, &b->record))
             return CREATE;
         c->answer->outcome = STORE_FINISHED;
-    } else if (same && sqlite_lease_held(w, t->record->lease_until, w->link.owner)) {
+    } else if (same && (t->record->decision == DECISION_AWAITED ||
+                        sqlite_lease_held(w, t->record->lease_until, w->link.owner))) {
         c->answer->outcome = STORE_RUNNING;
     } else if (same) {
         take_over(w, c, t);
@@ -126,13 +127,14 @@ static int64_t insert(struct sqlite_writer *w, const __typeof__(((struct store_r
                       int64_t key, int64_t generation)
 {
     const struct transaction_record *r = &b->record;
+    bool held = r->approvals_needed > 0;
     struct transaction_record fresh = {
         .id = r->id,
         .key = r->key,
         .generation = generation,
-        .state = TRANSACTION_RECEIVED,
+        .state = held ? TRANSACTION_PENDING : TRANSACTION_RECEIVED,
         .claim = 1,
-        .lease_until = w->now + b->lease,
+        .lease_until = held ? 0 : w->now + b->lease,
         .sealed_csr = r->sealed_csr,
         .plan = r->plan,
         .cookie = r->cookie,
@@ -141,8 +143,13 @@ static int64_t insert(struct sqlite_writer *w, const __typeof__(((struct store_r
         .challenge_bound = r->challenge_id && *r->challenge_id,
         .subject = r->subject,
         .client = r->client,
+        .reason = r->reason,
         .created = w->now,
         .updated = w->now,
+        .expires = held && b->expires_in > 0 ? w->now + b->expires_in : 0,
+        .decision = held ? DECISION_AWAITED : DECISION_NONE,
+        .approvals_needed = r->approvals_needed,
+        .limited = b->pass_limit > 0,
     };
     memcpy(fresh.csr_info_sha256, r->csr_info_sha256, sizeof fresh.csr_info_sha256);
     memcpy(fresh.recipient_sha256, r->recipient_sha256, sizeof fresh.recipient_sha256);
@@ -169,6 +176,19 @@ static void create(struct sqlite_writer *w, struct sqlite_call *c, struct sqlite
     c->changed = true;
 }
 
+static bool is_full(struct sqlite_writer *w, const __typeof__(((struct store_request *)0)->begin) *b)
+{
+    if (b->pass_limit <= 0)
+        return false;
+    struct query q = query_start(&w->link, SQL_TRANSACTION_LIMITED);
+    query_put_text(&q, b->record.key.alias);
+    query_put_number(&q, w->now - b->pass_period);
+    query_put_number(&q, b->pass_limit);
+    bool full = query_row(&q) && query_number(&q, 0) >= b->pass_limit;
+    query_end(&q);
+    return full;
+}
+
 void sqlite_transaction_begin(struct sqlite_writer *w, struct sqlite_call *c)
 {
     const struct transaction_record *r = &c->request->begin.record;
@@ -183,6 +203,11 @@ void sqlite_transaction_begin(struct sqlite_writer *w, struct sqlite_call *c)
             refuse_challenge(w, c, &challenge);
             return;
         }
+    }
+    if (is_full(w, &c->request->begin)) {
+        c->answer->outcome = STORE_FULL;
+        c->answer->transaction_count = 0;
+        return;
     }
     create(w, c, &newest, &challenge);
 }

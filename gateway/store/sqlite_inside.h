@@ -172,7 +172,7 @@ sqlite_write_handler sqlite_challenge_create, sqlite_challenge_revoke, sqlite_ch
 sqlite_read_handler sqlite_challenge_find, sqlite_challenge_list;
 sqlite_read_handler sqlite_transaction_recall, sqlite_transaction_find, sqlite_transaction_list;
 sqlite_write_handler sqlite_transaction_begin, sqlite_transaction_claim, sqlite_transaction_advance,
-    sqlite_transaction_again;
+    sqlite_transaction_decide, sqlite_transaction_again;
 sqlite_read_handler sqlite_certificate_find, sqlite_certificate_list;
 sqlite_write_handler sqlite_certificate_revoke, sqlite_certificate_again;
 sqlite_read_handler sqlite_ra_list;
@@ -187,6 +187,10 @@ sqlite_read_handler sqlite_export, sqlite_sealed_list;
 sqlite_write_handler sqlite_import, sqlite_reseal, sqlite_key_check;
 
 /* ---- shared by handlers -------------------------------------------------------------------------------- */
+
+/* `text` in the answer's arena, or `kept` when it is NULL or empty. */
+const char *sqlite_keep_text(struct sqlite_writer *w, struct arena *arena, const char *text,
+                             const char *kept);
 
 /* Is a lease held now? Only by this open store: what a former process left is void. */
 bool sqlite_lease_held(const struct sqlite_writer *w, int64_t until, int64_t owner);

@@ -21,6 +21,7 @@ static const struct sqlite_operation operations[STORE_OPERATION_COUNT] = {
     [STORE_TRANSACTION_BEGIN] = {.write = sqlite_transaction_begin, .again = sqlite_transaction_again},
     [STORE_TRANSACTION_CLAIM] = {.write = sqlite_transaction_claim, .again = sqlite_transaction_again},
     [STORE_TRANSACTION_ADVANCE] = {.write = sqlite_transaction_advance, .again = sqlite_transaction_again},
+    [STORE_TRANSACTION_DECIDE] = {.write = sqlite_transaction_decide, .again = sqlite_transaction_again},
     [STORE_TRANSACTION_FIND] = {.read = sqlite_transaction_find},
     [STORE_TRANSACTION_LIST] = {.read = sqlite_transaction_list},
     [STORE_CERTIFICATE_FIND] = {.read = sqlite_certificate_find},

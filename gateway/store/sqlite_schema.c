@@ -82,6 +82,13 @@ static const char *const steps[] = {
     /* version 2: renewals */
     "ALTER TABLE transactions ADD COLUMN renews TEXT NOT NULL DEFAULT '';"
     "CREATE INDEX transactions_renews ON transactions(renews, alias) WHERE renews <> '' AND finished = 0;",
+
+    /* version 3: what people have to say to a transaction. `limited`: it counts against a pass limit. */
+    "ALTER TABLE transactions ADD COLUMN decision INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE transactions ADD COLUMN approvals_needed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE transactions ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE transactions ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX transactions_limited ON transactions(alias, created) WHERE limited = 1;",
 };
 
 #define NEWEST ((int)(sizeof steps / sizeof *steps))

@@ -45,6 +45,10 @@ void sqlite_transaction_read(struct query *row, struct store_answer *answer, str
     r->finished = query_number(row, i++);
     r->expires = query_number(row, i++);
     r->renews = query_text(row, i++, arena);
+    r->decision = (enum transaction_decision)query_number(row, i++);
+    r->approvals_needed = (int)query_number(row, i++);
+    r->approved_by = query_text(row, i++, arena);
+    r->limited = query_number(row, i++) != 0;
     r->sealed_csr = query_bytes(row, i++, arena);
     out->chain = query_bytes(row, i++, arena);
     r->chain_count = sqlite_chain_unpack(out->chain, r->chain);
@@ -127,6 +131,9 @@ void sqlite_transaction_save(struct sqlite_writer *w, const struct sqlite_transa
     query_put_number(&q, r->updated);
     query_put_number(&q, r->finished);
     query_put_number(&q, r->expires);
+    query_put_number(&q, r->decision);
+    query_put_text(&q, r->approved_by);
+    query_put_bytes(&q, r->plan);
     query_put_bytes(&q, r->sealed_csr);
     query_put_bytes(&q, t->chain);
     query_put_number(&q, t->sequence);
@@ -164,6 +171,10 @@ int64_t sqlite_transaction_insert(struct sqlite_writer *w, int64_t key, const st
     query_put_number(&q, r->finished);
     query_put_number(&q, r->expires);
     query_put_text(&q, r->renews);
+    query_put_number(&q, r->decision);
+    query_put_number(&q, r->approvals_needed);
+    query_put_text(&q, r->approved_by);
+    query_put_number(&q, r->limited);
     query_put_bytes(&q, r->sealed_csr);
     query_put_bytes(&q, chain);
     query_run(&q);
@@ -243,7 +254,7 @@ static const char *text_or(const char *text, const char *kept)
 }
 
 /* The answer is one allocation: what the request lends is copied into it. */
-static const char *keep_text(struct sqlite_writer *w, struct arena *arena, const char *text, const char *kept)
+const char *sqlite_keep_text(struct sqlite_writer *w, struct arena *arena, const char *text, const char *kept)
 {
     const char *copy = text && *text ? arena_text(arena, text) : kept;
     if (!copy)
@@ -267,8 +278,10 @@ static void advance_values(struct sqlite_writer *w, struct sqlite_call *c, struc
     r->updated = w->now;
     if (a->cookie.len > 0)
         r->cookie = keep_bytes(w, arena, a->cookie);
-    r->error_name = keep_text(w, arena, a->error_name, r->error_name);
-    r->reason = keep_text(w, arena, a->reason, r->reason);
+    if (a->plan.len > 0)
+        r->plan = keep_bytes(w, arena, a->plan);
+    r->error_name = sqlite_keep_text(w, arena, a->error_name, r->error_name);
+    r->reason = sqlite_keep_text(w, arena, a->reason, r->reason);
     if (a->state == TRANSACTION_PENDING) {
         r->next_poll = w->now + a->poll_delay;
         if (r->expires == 0 && a->expires_in > 0)
@@ -280,7 +293,7 @@ static void advance_values(struct sqlite_writer *w, struct sqlite_call *c, struc
         r->chain_count = sqlite_chain_unpack(t->chain, r->chain);
     }
     if (a->certificate)
-        r->serial = keep_text(w, arena, a->certificate->serial, r->serial);
+        r->serial = sqlite_keep_text(w, arena, a->certificate->serial, r->serial);
     if (a->erase_csr)
         r->sealed_csr = bytes_of(NULL, 0);
     if (a->drop_lease)
@@ -354,10 +367,24 @@ enum sqlite_presence sqlite_transaction_import(struct sqlite_writer *w, struct s
 
 /* ---- list ---------------------------------------------------------------------------------------------- */
 
+static bool alias_wanted(const struct store_list_filter *f, const char *alias)
+{
+    bool wanted = f->alias_count == 0;
+    for (size_t i = 0; !wanted && i < f->alias_count; i++)
+        wanted = strcmp(f->aliases[i], alias) == 0;
+    return wanted && sqlite_filter_name(f->alias, alias);
+}
+
+static bool time_wanted(const struct store_list_filter *f, int64_t created)
+{
+    return (f->created_from == 0 || created >= f->created_from) &&
+           (f->created_until == 0 || created < f->created_until);
+}
+
 static bool match(struct sqlite_reader *r, struct query *row, const struct store_list_filter *f)
 {
     (void)r;
-    return sqlite_filter_name(f->alias, query_text(row, 1, NULL)) &&
+    return alias_wanted(f, query_text(row, 1, NULL)) && time_wanted(f, query_number(row, 5)) &&
            sqlite_filter_name(f->state,
                               transaction_state_name((enum transaction_state)query_number(row, 2))) &&
            (sqlite_filter_text(f->text, query_bytes(row, 3, NULL)) ||

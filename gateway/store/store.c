@@ -37,9 +37,16 @@ void store_answer_free(struct store_answer *a)
 const char *store_outcome_name(enum store_outcome o)
 {
     static const char *const names[] = {
-        [STORE_OK] = "ok",           [STORE_NOT_FOUND] = "not_found", [STORE_CONFLICT] = "conflict",
-        [STORE_MINE] = "mine",       [STORE_RUNNING] = "running",     [STORE_FINISHED] = "finished",
-        [STORE_TAKEN] = "taken",     [STORE_STALE] = "stale",         [STORE_UNAVAILABLE] = "unavailable",
+        [STORE_OK] = "ok",
+        [STORE_NOT_FOUND] = "not_found",
+        [STORE_CONFLICT] = "conflict",
+        [STORE_MINE] = "mine",
+        [STORE_RUNNING] = "running",
+        [STORE_FINISHED] = "finished",
+        [STORE_TAKEN] = "taken",
+        [STORE_FULL] = "full",
+        [STORE_STALE] = "stale",
+        [STORE_UNAVAILABLE] = "unavailable",
         [STORE_UNKNOWN] = "unknown",
     };
     return (size_t)o < sizeof names / sizeof *names ? names[o] : "?";
@@ -59,6 +66,17 @@ const char *transaction_state_name(enum transaction_state s)
         [TRANSACTION_SUPERSEDED] = "superseded",
     };
     return (size_t)s < sizeof names / sizeof *names ? names[s] : "?";
+}
+
+const char *transaction_decision_name(enum transaction_decision d)
+{
+    static const char *const names[] = {
+        [DECISION_NONE] = "none",
+        [DECISION_AWAITED] = "awaited",
+        [DECISION_APPROVED] = "approved",
+        [DECISION_DENIED] = "denied",
+    };
+    return (size_t)d < sizeof names / sizeof *names ? names[d] : "?";
 }
 
 const char *challenge_state_name(enum challenge_state s)

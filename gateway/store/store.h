@@ -36,7 +36,7 @@ struct event_base;
 /* Stable states only; the transition table is in transaction/transaction.c. */
 enum transaction_state {
     TRANSACTION_RECEIVED = 1, /* accepted, being submitted under a lease */
-    TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll` */
+    TRANSACTION_PENDING,      /* the backend said pending; `cookie`, `next_poll`; or `decision` is awaited */
     TRANSACTION_ISSUED,
     TRANSACTION_REJECTED,  /* by the backend or an operator */
     TRANSACTION_FAILED,    /* misconfigured or broken backend */
@@ -50,6 +50,14 @@ static inline bool transaction_finished(enum transaction_state s)
     return s == TRANSACTION_ISSUED || s == TRANSACTION_REJECTED || s == TRANSACTION_FAILED ||
            s == TRANSACTION_EXPIRED || s == TRANSACTION_SUPERSEDED;
 }
+
+/* What people have to say to a transaction. */
+enum transaction_decision {
+    DECISION_NONE,     /* nobody is asked */
+    DECISION_AWAITED,  /* no backend gets it before `approvals_needed` people have approved it */
+    DECISION_APPROVED, /* by all who were needed */
+    DECISION_DENIED,
+};
 
 /* alias, transactionID and signer key name a list of generations, at most one of them unfinished. */
 struct transaction_key {
@@ -82,6 +90,10 @@ struct transaction_record {
     struct bytes chain[8];    /* DER, ISSUED */
     size_t chain_count;
     int64_t created, updated, finished, expires; /* `expires`: of a pending one */
+    enum transaction_decision decision;
+    int approvals_needed;
+    const char *approved_by; /* words, in their order, separated by spaces; "" */
+    bool limited;            /* begun under a `pass_limit`: counts against it */
 };
 
 enum challenge_state { CHALLENGE_UNUSED = 1, CHALLENGE_USED, CHALLENGE_REVOKED };
@@ -220,6 +232,7 @@ enum store_operation {
     STORE_IMPORT,      /* -> OK (`repeated`: it was there already) | CONFLICT (another one is there) */
     STORE_REINDEX,     /* rebuilds what spans aliases -> OK, `total` = aliases */
     STORE_KEY_CHECK,   /* from now on it belongs to this master key, as if it had been made under it -> OK */
+    STORE_TRANSACTION_DECIDE, /* see below */
     STORE_OPERATION_COUNT
 };
 
@@ -231,7 +244,8 @@ enum store_outcome {
     STORE_RUNNING,  /* begin, claim, lease: somebody holds the lease */
     STORE_FINISHED, /* begin, claim, advance: transactions[0] holds the outcome */
     STORE_TAKEN,    /* begin: the challenge has no use left, is revoked or expired; see challenges[0] */
-    STORE_STALE,    /* a newer claim exists */
+    STORE_FULL,     /* begin: `pass_limit` is reached */
+    STORE_STALE,    /* a newer claim exists; decide: it waits for no decision */
     STORE_UNAVAILABLE,
     STORE_UNKNOWN,
 };
@@ -263,8 +277,12 @@ struct store_list_filter {
     const char *tenant; /* audit only */
     const char *state;  /* NULL: all; name of the state; certificates: valid, expired, revoked */
     const char *text;   /* NULL: all; part of subject, transactionID text, or event name */
-    const char *after;  /* cursor of the previous page; NULL: from the newest */
-    int limit;          /* 1..1000 */
+    /* transactions only: any of these aliases (0: all), and when they were created; 0: whenever */
+    const char *const *aliases;
+    size_t alias_count;
+    int64_t created_from, created_until;
+    const char *after; /* cursor of the previous page; NULL: from the newest */
+    int limit;         /* 1..1000 */
 };
 
 struct store_request {
@@ -291,17 +309,28 @@ struct store_request {
         struct transaction_key recall;
 
         /* One atomic step: find the generation; same CSR and finished within the window -> FINISHED; same CSR
-         * unfinished and leased -> RUNNING, not leased -> MINE with the stored record; another CSR unfinished
-         * -> CONFLICT, or with `supersede` ends it (releasing its challenge) and goes on; with `alone`: another
-         * key's generation that renews the same certificate is unfinished -> CONFLICT; bind the challenge
-         * (one use per generation) or TAKEN; create the generation as RECEIVED; take the lease -> MINE.
+         * unfinished and leased, or with its decision AWAITED -> RUNNING, otherwise -> MINE with the stored
+         * record; another CSR unfinished -> CONFLICT, or with `supersede` ends it (releasing its challenge) and
+         * goes on; with `alone`: another key's generation that renews the same certificate is unfinished ->
+         * CONFLICT; bind the challenge (one use per generation) or TAKEN; create the generation as RECEIVED;
+         * take the lease -> MINE.
          * A generation that issued the very certificate that is renewed now is no earlier copy of this
          * request: it counts as one of another CSR. Events and obligations are written only when a generation
-         * is created. */
+         * is created.
+         * "Finished within the window" is also what has not reached its `expires`: whom it kept waiting may
+         * come for the outcome as long as he could have been kept waiting.
+         * With `approvals_needed` in the record it is created as PENDING, its decision AWAITED, without a
+         * lease -> MINE, with the record; `reason` is stored as well.
+         * With `pass_limit` FULL, and nothing done, when so many generations of the alias were created with a
+         * `pass_limit` within `pass_period`. */
         struct {
-            /* id, key, hashes, sealed_csr, plan, cookie, challenge_id, renews, subject, client */
+            /* id, key, hashes, sealed_csr, plan, cookie, challenge_id, renews, subject, client;
+             * approvals_needed, reason */
             struct transaction_record record;
             bool alone;
+            int64_t expires_in; /* with approvals_needed: relative */
+            int pass_limit;     /* 0: none */
+            int64_t pass_period;
             int64_t retransmit_window;
             bool supersede;
             int64_t lease;
@@ -312,12 +341,13 @@ struct store_request {
             int64_t lease;
         } claim;
 
-        /* Moves a claimed transaction. Members that are NULL or empty leave the stored value. */
+        /* Moves a claimed transaction. Members that are NULL, empty or 0 leave the stored value. */
         struct {
             const char *alias, *record_id;
             uint64_t claim;
             enum transaction_state state;
             struct bytes cookie;
+            struct bytes plan;
             int64_t poll_delay; /* PENDING: next_poll = now + poll_delay */
             int64_t expires_in; /* PENDING: relative, only set when the record has none yet */
             const char *error_name, *reason;
@@ -330,6 +360,21 @@ struct store_request {
             bool drop_lease;      /* PENDING and finished states: true */
             int64_t extend_lease; /* > 0: lease_until = now + this */
         } advance;
+
+        /* A person's word on a transaction that waits for it. One approval of several is noted and changes
+         * nothing else but `expires`; the last one makes it APPROVED, due at once, and nobody's: its claim
+         * grows, so that whoever holds its lease is stale. A denial ends it as REJECTED. Events and
+         * obligations are written with either. -> OK, with the record | CONFLICT (this person has approved it
+         * already) | STALE (it waits for no decision) | FINISHED (it has ended) | NOT_FOUND */
+        struct {
+            const char *alias, *record_id;
+            const char *by; /* who: one word, at most 64 bytes */
+            bool deny;
+            int64_t expires_in; /* approval: `expires` anew, from now; 0: as it is */
+            /* denial: */
+            const char *error_name, *reason;
+            bool release_challenge;
+        } decide;
 
         struct {
             const char *alias, *record_id;
@@ -477,5 +522,6 @@ bool store_ready(const struct store *s, char *problem, size_t size);
 void store_close(struct store *s);              /* accepts NULL */
 void store_answer_free(struct store_answer *a); /* accepts NULL */
 const char *store_outcome_name(enum store_outcome o);
-const char *transaction_state_name(enum transaction_state s); /* "received", … */
+const char *transaction_state_name(enum transaction_state s);       /* "received", … */
+const char *transaction_decision_name(enum transaction_decision d); /* "none", "awaited", … */
 const char *challenge_state_name(enum challenge_state s);

@@ -45,6 +45,6 @@ enum transaction_match transaction_match(const struct transaction_record *record
     bool same = poll || memcmp(record->csr_info_sha256, csr_info_sha256, sizeof record->csr_info_sha256) == 0;
     if (!transaction_finished(record->state))
         return same ? match_unfinished(record, now) : TRANSACTION_OTHER;
-    bool fresh = poll || now - record->finished < retransmit_window;
+    bool fresh = poll || now - record->finished < retransmit_window || now < record->expires;
     return same && fresh ? TRANSACTION_ANSWER : TRANSACTION_NEW;
 }

@@ -91,6 +91,32 @@ TEST(a_newer_version_is_refused)
     bench_close(&b);
 }
 
+/* As a program of version 1 left it. */
+static const char to_version_1[] =
+    "DROP INDEX transactions_limited;"
+    "ALTER TABLE transactions DROP COLUMN decision; ALTER TABLE transactions DROP COLUMN approvals_needed;"
+    "ALTER TABLE transactions DROP COLUMN approved_by; ALTER TABLE transactions DROP COLUMN limited;"
+    "PRAGMA user_version = 1";
+
+TEST(an_older_version_is_brought_up_with_what_it_holds)
+{
+    struct bench b;
+    bench_open(&b);
+    struct store_request begin = bench_begin("alpha", 1, 1, 0), find = bench_find("alpha", 1);
+    CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
+    close_only(&b);
+    sql(&b, to_version_1);
+    struct error e = {0};
+    CHECK_INT(bench_open_store(&b, &b.store, &e), ERR_OK);
+    struct store_answer *a = bench_ask(&b, &find);
+    CHECK_INT(a->outcome, STORE_OK);
+    CHECK_INT(a->transactions[0].decision, DECISION_NONE);
+    CHECK_TEXT(a->transactions[0].approved_by, "");
+    CHECK(bytes_equal(a->transactions[0].sealed_csr, bytes_of_text("sealed request")));
+    store_answer_free(a);
+    bench_close(&b);
+}
+
 TEST(the_database_of_another_program_is_left_alone)
 {
     struct bench b;
