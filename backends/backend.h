@@ -77,6 +77,41 @@ struct backend_request {
     struct backend_bytes plan; /* what `prepare` gave, the same on every repeat; empty without `prepare` */
 };
 
+/* ---- gates -------------------------------------------------------------------------------------------- */
+
+/* A gate stands in front of another backend, which its setting row of type BACKEND_SETTING_BACKEND names, and issues
+ * nothing itself: it says which requests have to wait for people. The host keeps those, takes the people's word
+ * (`scepgate approve | deny`), lets them expire, and gives what passes or was approved to the backend behind, with all that
+ * is promised of that one, as if the gate were not there. */
+
+enum backend_challenge {
+    BACKEND_CHALLENGE_GOOD,    /* a challenge was asked for and was right */
+    BACKEND_CHALLENGE_UNASKED, /* the alias lets everybody enrol */
+    BACKEND_CHALLENGE_MISSING, /* one was asked for, and the request has none: refused, unless it is held */
+};
+
+/* What a gate decides by. */
+struct backend_facts {
+    enum backend_challenge challenge;
+    const char *subject;      /* RFC 2253 */
+    const char *const *names; /* subject alternative names with their kinds: "dns:host.example" */
+    size_t name_count;
+};
+
+/* Texts live as long as the gate, or are static. */
+struct backend_admission {
+    bool hold;          /* has to wait for people */
+    int approvals;      /* how many different people have to approve it */
+    const char *reason; /* why, for people */
+    /* Without `hold`: the host holds it nevertheless when so many requests of its alias have passed within the
+     * period. The count is exact, and shared by all who share the store. 0: no limit. */
+    int pass_limit;
+    int64_t pass_period;
+    const char *limit_reason;
+};
+
+typedef void backend_announced(void *context, const char *problem); /* NULL: delivered */
+
 /* ---- host services ------------------------------------------------------------------------------------ */
 
 struct backend_host;
@@ -114,6 +149,7 @@ enum backend_setting_type {
     BACKEND_SETTING_LIST,
     BACKEND_SETTING_CHOICES,
     BACKEND_SETTING_SECRET,
+    BACKEND_SETTING_BACKEND, /* the name of another backend, which is no gate; a text. For gates alone, one each */
 };
 
 struct backend_setting {
@@ -161,6 +197,14 @@ struct backend_type {
     struct backend_op *(*ca_chain)(void *instance, backend_done *done, void *context);
     /* Optional: CA-as-RA. The key and certificate as PEM in a host-freed (free) text; false when it will not. */
     bool (*ca_key)(void *instance, char **key_pem, char **certificate_pem);
+    /* A gate has `admit`, and open and close, but none of the calls from `prepare` on. Fills `admission`, which is zeroed:
+     * passes. Called once per request, before its transaction is stored. Must not block. */
+    void (*admit)(void *instance, const struct backend_request *request, const struct backend_facts *facts,
+                  struct backend_admission *admission);
+    /* Optional, of a gate: tells people that a request waits for them. `notice` is a JSON object. False when it could not be
+     * started, and then `done` is not called. The host repeats what failed, with growing pauses, while the request waits: people may hear of it twice. It
+     * bounds its own time, well below a minute, and is not cancelled. */
+    bool (*announce)(void *instance, const char *notice, backend_announced *done, void *context);
     /* Optional: true when it can serve; else a sentence in `problem`. Must not block. */
     bool (*health)(void *instance, char *problem, size_t problem_size);
 };

@@ -81,8 +81,9 @@ static bool unchanged(const struct server *s, const struct alias *present,
 {
     const char *ra = settings->ra.backend[0] ? settings->ra.backend : settings->backend;
     return alias_settings_equal(present->settings, settings) &&
-           present->backend == backends_find(s->backends, settings->backend) &&
-           (!present->ra_backend || present->ra_backend == backends_find(s->backends, ra));
+           present->backend == backends_issuer(s->backends, settings->backend) &&
+           present->gate == backends_gate(s->backends, settings->backend) &&
+           (!present->ra_backend || present->ra_backend == backends_issuer(s->backends, ra));
 }
 
 static void replace_aliases(struct server *s, const struct gateway_settings *old,

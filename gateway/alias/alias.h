@@ -18,6 +18,7 @@ struct alias {
     struct proxy_signers *proxies;       /* owned; NULL when none (alias/proxy.h) */
     struct trust *trust;                 /* a reference; NULL without renewal (alias/trust.h) */
     struct backend_instance *backend;    /* borrowed from the registry, which outlives it */
+    struct backend_instance *gate;       /* in front of `backend`; NULL: none. Borrowed */
     struct backend_instance *ra_backend; /* with RA_FROM_BACKEND */
     struct lane *lane;                   /* owned */
     struct ra_set *ra;                   /* a reference; NULL while there is none */

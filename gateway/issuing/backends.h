@@ -31,6 +31,12 @@ enum error_code backends_open(struct backends *b, const struct gateway_settings 
 void backends_free(struct backends *b);
 struct backend_instance *backends_find(struct backends *b, const char *name); /* NULL when there is none */
 
+/* The backend that issues under this name: the one called so, or the one behind the gate that is. NULL when
+ * there is none. */
+struct backend_instance *backends_issuer(struct backends *b, const char *name);
+/* The gate of this name; NULL when it is none. */
+struct backend_instance *backends_gate(struct backends *b, const char *name);
+
 const char *backend_instance_name(const struct backend_instance *i);
 const struct backend_type *backend_instance_type(const struct backend_instance *i);
 void *backend_instance_opened(const struct backend_instance *i); /* what the type's functions take */
@@ -54,4 +60,11 @@ void backend_call(struct backend_instance *i, enum backend_call_kind kind,
                   backend_done *done, void *context);
 /* True inside `done` when the result is a time-out: the submission may still have happened. */
 bool backend_call_lost(const struct backend_result *result);
+/* ---- gates */
+void backend_admit(struct backend_instance *gate, const struct backend_request *request,
+                   const struct backend_facts *facts, struct backend_admission *admission);
+/* As `announce` of the contract; one at a time per gate, so that a slow hook keeps no workers from others. */
+enum backend_announcement { ANNOUNCEMENT_STARTED, ANNOUNCEMENT_BUSY, ANNOUNCEMENT_NEEDLESS };
+enum backend_announcement backend_announce(struct backend_instance *gate, const char *notice,
+                                           backend_announced *done, void *context);
 size_t backends_running(const struct backends *b);

@@ -37,6 +37,10 @@ struct backend_instance {
     size_t work_running;  /* loop thread */
     bool troubled;        /* the last call said unavailable or misconfigured */
     int64_t trouble_said; /* monotonic ms */
+    /* The announcement of a gate that is under way. */
+    bool announcing;
+    backend_announced *announced;
+    void *announced_context;
 };
 
 extern const struct backend_services instance_services;

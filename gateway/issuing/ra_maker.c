@@ -384,7 +384,7 @@ void ra_maker_serve(struct ra_maker *m, struct obligations *obligations, struct 
 static enum error_code check_backend(const struct alias_settings *s, struct backends *b, struct error *e)
 {
     const char *name = *s->ra.backend ? s->ra.backend : s->backend;
-    const struct backend_instance *i = backends_find(b, name);
+    const struct backend_instance *i = backends_issuer(b, name);
     if (!i)
         return error_set(e, ERR_SETTINGS_INVALID,
                          "%s: alias %s: there is no backend \"%s\" to certify its RA", s->origin, s->name,
@@ -402,7 +402,7 @@ static enum error_code check_backend(const struct alias_settings *s, struct back
 
 static enum error_code check_ca(const struct alias_settings *s, struct backends *b, struct error *e)
 {
-    const struct backend_instance *i = backends_find(b, s->backend);
+    const struct backend_instance *i = backends_issuer(b, s->backend);
     if (i && backend_instance_type(i)->ca_key)
         return ERR_OK;
     return error_set(
@@ -414,7 +414,7 @@ static enum error_code check_ca(const struct alias_settings *s, struct backends 
 
 enum error_code ra_maker_check(const struct alias_settings *s, struct backends *b, struct error *e)
 {
-    if (!backends_find(b, s->backend))
+    if (!backends_issuer(b, s->backend))
         return error_set(e, ERR_SETTINGS_INVALID, "%s: alias %s: there is no backend \"%s\"", s->origin,
                          s->name, s->backend);
     switch (s->ra.from) {

@@ -4,11 +4,12 @@
 
 #include "issuing/backends.h"
 
-extern const struct backend_type local_ca_type;
+extern const struct backend_type local_ca_type, manual_type;
 
 static const struct backend_type *const types[] = {
     /* sorted by name */
     &local_ca_type,
+    &manual_type,
 };
 
 #define TYPE_COUNT (sizeof types / sizeof *types)
@@ -19,7 +20,7 @@ static const enum setting_type setting_types[] = {
     [BACKEND_SETTING_DURATION] = SETTING_DURATION, [BACKEND_SETTING_TEXT] = SETTING_TEXT,
     [BACKEND_SETTING_PATH] = SETTING_PATH,         [BACKEND_SETTING_CHOICE] = SETTING_CHOICE,
     [BACKEND_SETTING_LIST] = SETTING_LIST,         [BACKEND_SETTING_CHOICES] = SETTING_CHOICES,
-    [BACKEND_SETTING_SECRET] = SETTING_SECRET,
+    [BACKEND_SETTING_SECRET] = SETTING_SECRET,     [BACKEND_SETTING_BACKEND] = SETTING_REFERENCE,
 };
 
 static struct setting_row rows[TYPE_COUNT][ROWS_MAX];
@@ -34,7 +35,7 @@ static struct setting_row row_of(const struct backend_setting *s)
         .min = s->min,
         .max = s->max,
         .initial = s->initial,
-        .choices = s->choices,
+        .choices = s->type == BACKEND_SETTING_BACKEND ? "backends" : s->choices,
         .flags = (s->required ? SETTING_REQUIRED : 0u) |
                  (s->type == BACKEND_SETTING_SECRET ? SETTING_SECRET_VALUE : 0u),
         .help = s->help,

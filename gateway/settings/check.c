@@ -178,6 +178,44 @@ static void check_alias(const struct check *c, const struct alias_settings *a)
                 a->name, duration_text(text, c->s->retention.finished_transaction));
 }
 
+/* ---- backends in front of others ----------------------------------------------------------------------- */
+
+static const struct setting_row *row_in_front(const struct backend_settings *b)
+{
+    for (size_t i = 0; i < b->block->row_count; i++)
+        if (b->block->rows[i].type == SETTING_REFERENCE)
+            return &b->block->rows[i];
+    return NULL;
+}
+
+static const struct backend_settings *backend_named(const struct check *c, const char *name)
+{
+    for (size_t i = 0; i < c->s->backend_count; i++)
+        if (strcmp(c->s->backends[i].name, name) == 0)
+            return &c->s->backends[i];
+    return NULL;
+}
+
+static void check_backend(const struct check *c, const struct backend_settings *b)
+{
+    char text[SHOWN_SIZE];
+    const struct setting_row *row = row_in_front(b);
+    const char *name = row ? setting_block_text(b->block, row->path) : NULL;
+    if (!name) /* none, or it is required and missing, which was said */
+        return;
+    struct place at = block_place(b->block, row->path);
+    const struct backend_settings *behind = backend_named(c, name);
+    const char *close = behind ? NULL : closest_word(name, c->backends, c->s->backend_count);
+    if (!behind)
+        problem(c->problems, at, "backend `%s`: `%s` names the backend \"%s\", which does not exist%s%s%s",
+                b->name, row->path, shown(text, name), close ? "; did you mean `" : "", close ? close : "",
+                close ? "`?" : "");
+    else if (row_in_front(behind))
+        problem(c->problems, at,
+                "backend `%s`: `%s` names `%s`, which issues nothing itself; name the backend behind it",
+                b->name, row->path, shown(text, name));
+}
+
 /* ---- RA identities that several aliases have: a message to one of them opens at the others as well ----- */
 
 static int compare_ras(const void *a, const void *b)
@@ -236,6 +274,8 @@ void settings_check(const struct gateway_settings *s, struct problems *problems)
     qsort(names, s->backend_count, sizeof *names, compare_names);
     check_gateway(&c);
     store_check(s, problems);
+    for (size_t i = 0; i < s->backend_count; i++)
+        check_backend(&c, &s->backends[i]);
     for (size_t i = 0; i < s->alias_count; i++)
         check_alias(&c, s->aliases[i]);
     check_shared_ras(&c);
