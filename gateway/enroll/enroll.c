@@ -12,6 +12,7 @@
 #include "alias/trust.h"
 #include "base/cleanup.h"
 #include "enroll/delivery.h"
+#include "enroll/gate.h"
 #include "enroll/restore.h"
 #include "enroll/trail.h"
 #include "transaction/transaction.h"
@@ -243,7 +244,7 @@ static enum step_result answer_again(struct enrolment *e, const struct transacti
 
 static enum step_result go_on_with(struct enrolment *e, const struct transaction_record *record, int64_t now)
 {
-    if (record->state == TRANSACTION_ATTENTION ||
+    if (record->state == TRANSACTION_ATTENTION || record->decision == DECISION_AWAITED ||
         (record->state == TRANSACTION_PENDING && now < record->next_poll))
         return settle_from(e, record);
     strncpy(e->record_id, record->id, sizeof e->record_id - 1);
@@ -350,6 +351,8 @@ enum step_result step_authorised(struct enrolment *e)
 {
     if (e->challenge.code == ERR_OK || (e->challenge.code == ERR_CHALLENGE_REUSED && look_again(e)))
         return STEP_NEXT;
+    if (e->challenge.code == ERR_CHALLENGE_MISSING && e->alias->gate)
+        return STEP_NEXT; /* the gate may hold it; what passes without a challenge is refused at begin */
     return enrolment_fail(e, e->challenge.code, "%s", e->challenge.text);
 }
 
@@ -415,11 +418,7 @@ static void fill_begin(struct enrolment *e, const struct csr *csr, size_t plan_l
     audit_detail(&e->details, "backend", a->backend);
     e->request.events[e->request.event_count++] = audit_event(
         AUDIT_REQUEST_ACCEPTED, a->name, a->tenant, e->record_id, e->client, audit_details_text(&e->details));
-    e->request.obligations[e->request.obligation_count++] =
-        (struct obligation_new){.alias = a->name,
-                                .kind = "submission.resume",
-                                .reference = e->record_id,
-                                .delay = e->settings->enroll.lease};
+    gate_fill_begin(e);
 }
 
 enum step_result step_begin(struct enrolment *e)
@@ -427,7 +426,10 @@ enum step_result step_begin(struct enrolment *e)
     const struct csr *csr = e->opening.message->csr;
     random_id(e->record_id);
     struct backend_request ask = planned_request(e, csr);
-    int plan_len = backend_prepare(e->alias->backend, &ask, e->plan);
+    if (gate_ask(e, &ask) == STEP_FAIL)
+        return STEP_FAIL;
+    /* What is held is planned when it has been approved: its validity is to begin then. */
+    int plan_len = e->admission.hold ? 0 : backend_prepare(e->alias->backend, &ask, e->plan);
     if (plan_len < 0)
         return enrolment_fail(e, ERR_BACKEND_UNAVAILABLE, "the backend %s could not plan the request",
                               e->alias->settings->backend);
@@ -470,6 +472,8 @@ static enum step_result order_from_answer(struct enrolment *e)
 {
     const struct transaction_record *record = e->answer->transaction_count ? e->answer->transactions : NULL;
     bool first = !record || !strcmp(record->id, e->record_id);
+    if (gate_holds(e, record))
+        return settle_from(e, record);
     if (claim_is_stale(e->answer))
         return wait_for_other(e);
     if (!first)
@@ -482,6 +486,7 @@ static enum step_result order_from_answer(struct enrolment *e)
         .cookie = first ? (struct bytes){0} : record->cookie,
         .renews = first ? e->request.begin.record.renews : record->renews,
         .held = first && e->renewal_verdict.decision == RENEWAL_HELD ? e->renewal_verdict.reason : NULL,
+        .approved = !first && record->decision == DECISION_APPROVED,
         .first = first,
         .client = e->client,
     };
@@ -510,6 +515,10 @@ enum step_result step_begun(struct enrolment *e)
         return answer_again(e, e->answer->transactions);
     case STORE_TAKEN:
         return challenge_taken(e);
+    case STORE_FULL:
+        gate_limit_reached(e);
+        e->step = STEP_BEGIN;
+        return STEP_NEXT;
     case STORE_CONFLICT:
         if (renewed_elsewhere(e))
             return enrolment_fail(e, ERR_RENEWAL_UNDER_WAY, "transaction %s renews the same certificate",
@@ -563,6 +572,7 @@ enum step_result step_taken_up(struct enrolment *e)
                                          .plan = record->plan,
                                          .cookie = record->cookie,
                                          .renews = record->renews,
+                                         .approved = record->decision == DECISION_APPROVED,
                                          .client = e->client};
     if (e->renewal == RENEWAL_HELD_AGAIN && e->renewal_verdict.decision == RENEWAL_GRANTED)
         e->order.cookie = submission_fresh_cookie();

@@ -112,7 +112,9 @@ struct enrolment {
     struct buffer sealed_csr;
     uint8_t plan[BACKEND_PLAN_MAX];
     char record_id[ID_TEXT_SIZE];
-    struct audit_details details;
+    struct backend_admission admission; /* what the gate said; zeroed: it passes, or there is no gate */
+    bool admitted;                      /* the gate was asked */
+    struct audit_details details, held_details;
     struct submission_order order; /* what begun or taken up found */
     struct submission *submission;
     struct outcome outcome;

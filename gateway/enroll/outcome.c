@@ -1,6 +1,7 @@
 /* outcome.c: from stored states to the three answers of RFC 8894 section 3.3.2. */
 #include "enroll/outcome.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,13 +49,22 @@ static enum error_code error_named(const char *name, enum error_code fallback)
     return fallback;
 }
 
+/* What a backend or the gateway said stays with the operators; what a person said to a denial was said to the
+ * client. */
+static void fail_as_rejected(struct outcome *o, const struct transaction_record *record)
+{
+    outcome_fail(o, error_named(record->error_name, ERR_BACKEND_REJECTED));
+    if (record->decision == DECISION_DENIED)
+        snprintf(o->reason, sizeof o->reason, "%s", record->reason);
+}
+
 bool outcome_of_record(struct outcome *o, const struct transaction_record *record)
 {
     switch (record->state) {
     case TRANSACTION_ISSUED:
         return outcome_of_chain(o, record->chain, record->chain_count, record->serial);
     case TRANSACTION_REJECTED:
-        outcome_fail(o, error_named(record->error_name, ERR_BACKEND_REJECTED));
+        fail_as_rejected(o, record);
         return true;
     case TRANSACTION_FAILED:
         outcome_fail(o, error_named(record->error_name, ERR_BACKEND_BROKEN));

@@ -10,6 +10,7 @@
 struct outcome {
     enum scep_pki_status status;
     enum error_code error;                     /* FAILURE */
+    char reason[256];                          /* FAILURE: what a person said to it; "" */
     struct bytes chain[SCEP_CERTIFICATES_MAX]; /* SUCCESS: owned DER, the issued certificate first */
     size_t chain_count;
     char serial[CERTIFICATE_SERIAL_SIZE];

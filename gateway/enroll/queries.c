@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "enroll/announce.h"
 #include "enroll/enrolment.h"
 #include "enroll/resume.h"
 #include "enroll/trail.h"
@@ -245,6 +246,7 @@ enum error_code enroll_create(struct enroll **out, const struct enroll_parts *pa
     s->parts = *parts;
     s->settings = gateway_settings_ref((struct gateway_settings *)settings);
     resume_register(s);
+    announce_register(s);
     return ERR_OK;
 }
 

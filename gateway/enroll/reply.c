@@ -57,6 +57,8 @@ static const char *fail_text(const struct enrolment *e)
         return NULL;
     if (e->outcome.error == ERR_ENVELOPE_UNREADABLE) /* one uniform answer, without text */
         return NULL;
+    if (e->outcome.reason[0])
+        return e->outcome.reason;
     if (e->outcome.error == ERR_POLICY_REFUSED && e->policy.reasons[0])
         return e->policy.reasons;
     return error_info(e->outcome.error)->sentence;

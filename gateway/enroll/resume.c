@@ -1,7 +1,8 @@
 /* resume.c: what must happen to a transaction even when its client never comes back.
  *
  * Both obligations begin alike: claim the transaction; finished or gone means done, running means later. A
- * pending one is no orphan: its client asks again, and not before the backend's delay is over.
+ * pending one is no orphan: its client asks again, and not before the backend's delay is over. Unless people
+ * have approved it: then it is submitted at once, and polled when its delay is over.
  */
 #include "enroll/resume.h"
 
@@ -89,6 +90,22 @@ static void expire(struct resumption *r)
     ask_store(r, expired);
 }
 
+static void was_put_back(void *context, struct store_answer *answer)
+{
+    store_answer_free(answer);
+    resumption_finish(context, LATER);
+}
+
+static void put_back(struct resumption *r)
+{
+    store_request_init(&r->request, STORE_TRANSACTION_ADVANCE);
+    r->request.advance.alias = r->alias->settings->name;
+    r->request.advance.record_id = r->record_id;
+    r->request.advance.claim = r->answer->claim;
+    r->request.advance.drop_lease = true;
+    ask_store(r, was_put_back);
+}
+
 /* ---- resume -------------------------------------------------------------------------------------------- */
 
 static void resubmitted(void *context, const struct outcome *outcome)
@@ -114,12 +131,14 @@ static void restored(void *context, struct csr *csr, const char *problem)
                                      .plan = record->plan,
                                      .cookie = record->cookie,
                                      .renews = record->renews,
+                                     .approved = record->decision == DECISION_APPROVED,
                                      .client = ""};
     if (submission_is_held(record)) { /* its client's polls judge it */
         order.cookie = (struct bytes){0};
         order.held = "the gateway stopped before it could be put on hold";
     }
-    log_line(LOG_LEVEL_INFO, &scope, "submission.resumed", "an orphaned submission is taken up");
+    log_line(LOG_LEVEL_INFO, &scope, "submission.resumed", "%s",
+             order.approved ? "an approved request is submitted" : "an orphaned submission is taken up");
     if (!submission_start(r->service, &order, resubmitted, r))
         resumption_finish(r, LATER);
 }
@@ -129,14 +148,17 @@ static void claim(struct resumption *r);
 static void looked_at(void *context, struct store_answer *answer)
 {
     struct resumption *r = context;
-    bool known = answer->outcome == STORE_OK && answer->transaction_count;
-    bool orphan = known && answer->transactions[0].state == TRANSACTION_RECEIVED;
-    bool over = answer->outcome == STORE_NOT_FOUND || (known && !orphan);
+    const struct transaction_record *record =
+        answer->outcome == STORE_OK && answer->transaction_count ? answer->transactions : NULL;
+    bool approved = record && record->state == TRANSACTION_PENDING && record->decision == DECISION_APPROVED;
+    bool ours = approved || (record && record->state == TRANSACTION_RECEIVED);
+    bool over = answer->outcome == STORE_NOT_FOUND || (record && !ours);
+    int64_t wait = approved ? record->next_poll - answer->now : 0;
     store_answer_free(answer);
-    if (orphan)
+    if (ours && wait <= 0)
         claim(r);
     else
-        resumption_finish(r, over ? 0 : LATER);
+        resumption_finish(r, over ? 0 : wait > 0 ? wait : LATER);
 }
 
 static void look_at(struct resumption *r)
@@ -156,6 +178,8 @@ static void claimed(void *context, struct store_answer *answer)
         resumption_finish(r, 0);
     else if (answer->outcome != STORE_MINE || answer->transactions[0].claim != answer->claim)
         resumption_finish(r, LATER); /* somebody else works on it */
+    else if (r->expire && answer->transactions[0].expires > answer->now)
+        put_back(r); /* somebody approved it meanwhile, which gave it more time */
     else if (r->expire)
         expire(r);
     else if (restore_csr(r->service, r->alias, &answer->transactions[0], restored, r) != ERR_OK)

@@ -102,6 +102,7 @@ void enrolment_free(struct enrolment *e)
     buffer_free(&e->sealed_csr);
     buffer_free(&e->sealing.der);
     audit_details_free(&e->details);
+    audit_details_free(&e->held_details);
     store_answer_free(e->answer);
     outcome_clear(&e->outcome);
     free(e->transaction_text);

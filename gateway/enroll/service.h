@@ -10,6 +10,6 @@ struct enroll {
     bool draining;
     size_t requests;    /* enrolments without a reply */
     size_t submissions; /* submissions without a record */
-    size_t resumptions; /* obligations being worked off */
+    size_t resumptions; /* obligations being worked off, announcements included */
     size_t trails;      /* audit rows on their way */
 };

@@ -22,7 +22,7 @@ struct submission {
     char record_id[ID_TEXT_SIZE];
     char client[64];
     char renews[CERTIFICATE_SERIAL_SIZE];
-    bool first;
+    bool first, approved;
     enum backend_call_kind kind;
     struct csr *csr;
     struct buffer plan;
@@ -33,6 +33,7 @@ struct submission {
     struct certificate_facts facts;
     struct buffer next_cookie;
     char reason[512];
+    uint8_t fresh_plan[BACKEND_PLAN_MAX];
     struct audit_details details;
     struct store_request move;
     struct persist persist;
@@ -213,6 +214,12 @@ static void move_pending(struct submission *s, char tag, struct backend_bytes re
     s->move.advance.expires_in = a->transaction.pending_expiry;
     s->move.advance.drop_lease = true;
     outcome_pending(&s->outcome);
+    if (s->approved)
+        s->move.obligations[s->move.obligation_count++] =
+            (struct obligation_new){.alias = a->name,
+                                    .kind = "submission.resume",
+                                    .reference = s->record_id,
+                                    .delay = s->move.advance.poll_delay};
     if (s->cookie.len) /* it was pending before: no news */
         return;
     s->move.obligations[s->move.obligation_count++] =
@@ -417,14 +424,39 @@ static void marked(void *context, struct store_answer *answer)
     call_backend(s);
 }
 
+/* What people had to approve first has no plan yet: its validity is to begin now. */
+static bool lacks_plan(const struct submission *s)
+{
+    return s->approved && !s->plan.len && backend_instance_type(s->alias->backend)->prepare;
+}
+
+/* False when the backend cannot plan. */
+static bool make_plan(struct submission *s)
+{
+    int len = backend_prepare(s->alias->backend, &s->ask, s->fresh_plan);
+    if (len < 0)
+        return false;
+    s->move.advance.plan = bytes_of(s->fresh_plan, (size_t)len);
+    buffer_append(&s->plan, s->fresh_plan, (size_t)len);
+    s->ask.plan = backend_bytes_of(buffer_bytes(&s->plan));
+    return !s->plan.failed;
+}
+
 /* Before a backend that is not safe to repeat is asked again, the store has to know: should we die while it
- * works, it will be looked up. (A transaction that has just begun says so by its state.) */
+ * works, it will be looked up. (A transaction that has just begun says so by its state.) A late plan is stored
+ * with that, or alone. The state stays, and with it what takes up a submission that died. */
 static void mark_and_call(struct submission *s)
 {
     static const uint8_t lost[] = {'L'};
-    s->move.advance.state = TRANSACTION_PENDING;
-    s->move.advance.cookie = bytes_of(lost, sizeof lost);
     outcome_pending(&s->outcome);
+    if (lacks_plan(s) && !make_plan(s)) {
+        struct backend_result cannot = {.verdict = BACKEND_UNAVAILABLE,
+                                        .reason = "the backend could not plan the request"};
+        submission_answered(s, &cannot);
+        return;
+    }
+    if (!safe_to_repeat(s))
+        s->move.advance.cookie = bytes_of(lost, sizeof lost);
     record(s, marked);
 }
 
@@ -440,6 +472,7 @@ static struct submission *submission_create(struct enroll *service, const struct
     s->alias = alias_ref(order->alias);
     s->csr = order->csr;
     s->first = order->first;
+    s->approved = order->approved;
     strncpy(s->record_id, order->record_id, sizeof s->record_id - 1);
     strncpy(s->client, order->client, sizeof s->client - 1);
     strncpy(s->renews, order->renews ? order->renews : "", sizeof s->renews - 1);
@@ -474,7 +507,7 @@ struct submission *submission_start(struct enroll *service, const struct submiss
     } else if (!choose_call(s, &s->kind)) {
         move_attention(s);
         record(s, submission_recorded);
-    } else if (s->kind == BACKEND_CALL_ENROLL && !s->first && !safe_to_repeat(s)) {
+    } else if (s->kind == BACKEND_CALL_ENROLL && !s->first && (!safe_to_repeat(s) || lacks_plan(s))) {
         mark_and_call(s);
     } else {
         call_backend(s);

@@ -31,7 +31,8 @@ struct submission_order {
     const char *held;    /* waits for its certificate's revocation state: why; NULL: it does not */
     const struct renewal_verdict *refused; /* what a held one turned out to be; NULL otherwise */
     bool first;                            /* begun just now: nothing can have been submitted yet */
-    const char *client;                    /* address of the request, for audit and log; copied */
+    bool approved;      /* people have approved it: it goes on whether its client asks or not */
+    const char *client; /* address of the request, for audit and log; copied */
 };
 
 /* Called once, on the loop thread, when the result is recorded, or when it could not be (then PENDING:

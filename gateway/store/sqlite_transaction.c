@@ -381,12 +381,18 @@ static bool time_wanted(const struct store_list_filter *f, int64_t created)
            (f->created_until == 0 || created < f->created_until);
 }
 
+static bool state_wanted(const struct store_list_filter *f, enum transaction_state state, int64_t decision)
+{
+    if (f->state && strcmp(f->state, "waiting") == 0)
+        return state == TRANSACTION_PENDING && decision == DECISION_AWAITED;
+    return sqlite_filter_name(f->state, transaction_state_name(state));
+}
+
 static bool match(struct sqlite_reader *r, struct query *row, const struct store_list_filter *f)
 {
     (void)r;
     return alias_wanted(f, query_text(row, 1, NULL)) && time_wanted(f, query_number(row, 5)) &&
-           sqlite_filter_name(f->state,
-                              transaction_state_name((enum transaction_state)query_number(row, 2))) &&
+           state_wanted(f, (enum transaction_state)query_number(row, 2), query_number(row, 6)) &&
            (sqlite_filter_text(f->text, query_bytes(row, 3, NULL)) ||
             sqlite_filter_text(f->text, query_bytes(row, 4, NULL)));
 }

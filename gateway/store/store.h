@@ -275,8 +275,10 @@ enum store_kind {
 struct store_list_filter {
     const char *alias;  /* NULL: all */
     const char *tenant; /* audit only */
-    const char *state;  /* NULL: all; name of the state; certificates: valid, expired, revoked */
-    const char *text;   /* NULL: all; part of subject, transactionID text, or event name */
+    const char
+        *state; /* NULL: all; name of the state; certificates: valid, expired, revoked; transactions also
+                           "waiting": pending, and its decision AWAITED */
+    const char *text; /* NULL: all; part of subject, transactionID text, or event name */
     /* transactions only: any of these aliases (0: all), and when they were created; 0: whenever */
     const char *const *aliases;
     size_t alias_count;

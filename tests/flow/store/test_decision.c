@@ -409,10 +409,20 @@ TEST(transactions_are_listed_by_aliases_and_age)
         struct store_request begin = bench_begin(names[i], i + 1, i + 1, 0);
         CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
     }
-    CHECK_INT(listed(&b, (struct store_list_filter){0}), 3);
-    CHECK_INT(listed(&b, (struct store_list_filter){.aliases = some, .alias_count = 2}), 2);
+    struct store_request waiting = held(4, 4, 0, 1);
+    atomic_store(&b.now, BENCH_START + 150 * MINUTE);
+    CHECK_INT(bench_outcome(&b, &waiting), STORE_MINE);
+    CHECK_INT(listed(&b, (struct store_list_filter){.state = "waiting"}), 1);
+    struct store_request yes = decide(4, "uid:1", false);
+    CHECK_INT(bench_outcome(&b, &yes), STORE_OK);
+    CHECK_INT(listed(&b, (struct store_list_filter){.state = "waiting"}), 0);
+    CHECK_INT(listed(&b, (struct store_list_filter){.state = "pending"}), 1);
+    struct store_request no = bench_advance("alpha", 4, 2, TRANSACTION_FAILED);
+    CHECK_INT(bench_outcome(&b, &no), STORE_OK);
+    CHECK_INT(listed(&b, (struct store_list_filter){.created_until = BENCH_START + 150 * MINUTE}), 3);
+    CHECK_INT(listed(&b, (struct store_list_filter){.aliases = some, .alias_count = 2}), 3);
     CHECK_INT(listed(&b, (struct store_list_filter){.aliases = some, .alias_count = 1, .alias = "alpha"}), 0);
-    CHECK_INT(listed(&b, (struct store_list_filter){.created_from = BENCH_START + 60 * MINUTE}), 2);
+    CHECK_INT(listed(&b, (struct store_list_filter){.created_from = BENCH_START + 60 * MINUTE}), 3);
     CHECK_INT(listed(&b, (struct store_list_filter){.created_until = BENCH_START + 60 * MINUTE}), 1);
     CHECK_INT(listed(&b, (struct store_list_filter){.created_from = BENCH_START + 1,
                                                     .created_until = BENCH_START + 61 * MINUTE}),
