@@ -4,8 +4,10 @@
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -76,10 +78,11 @@ enum error_code server_add_alias(struct server *s, struct alias_settings *settin
         code = alias_create(&alias, settings, s->pool, e);
     if (code != ERR_OK)
         return code;
-    alias->backend = backends_find(s->backends, settings->backend);
+    alias->backend = backends_issuer(s->backends, settings->backend);
+    alias->gate = backends_gate(s->backends, settings->backend);
     if (settings->ra.from == RA_FROM_BACKEND)
         alias->ra_backend =
-            settings->ra.backend[0] ? backends_find(s->backends, settings->ra.backend) : alias->backend;
+            settings->ra.backend[0] ? backends_issuer(s->backends, settings->ra.backend) : alias->backend;
     struct alias *old = alias_directory_find(s->directory, settings->name);
     if (old && old->trust && alias->trust)
         trust_inherit(alias->trust, old->trust);
@@ -205,6 +208,23 @@ static enum error_code bind_all(struct http_listener *l, const struct text_list 
     return ERR_OK;
 }
 
+/* Once, before the loop runs: the system's list of users may be far away. */
+static enum error_code find_approvers(struct server *s, struct error *e)
+{
+    const struct text_list *names = &s->settings->admin_approvers;
+    s->approvers = calloc(names->count + 1, sizeof *s->approvers);
+    if (!s->approvers)
+        return error_set(e, ERR_OVERLOADED, "out of memory");
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->items[i];
+        const struct passwd *user = getpwnam(name);
+        if (!user && strspn(name, "0123456789") != strlen(name))
+            return error_set(e, ERR_SETTINGS_INVALID, "admin.approvers: there is no user %s", name);
+        s->approvers[s->approver_count++] = user ? user->pw_uid : (uid_t)strtoul(name, NULL, 10);
+    }
+    return ERR_OK;
+}
+
 static enum error_code open_listeners(struct server *s, struct error *e)
 {
     struct http_listener_options scep = {.limits = &s->settings->limits,
@@ -215,8 +235,11 @@ static enum error_code open_listeners(struct server *s, struct error *e)
                                          .count_connections = true};
     struct http_listener_options public = {
         .limits = &s->settings->limits, .handler = admin_handle_public, .context = s->admin};
-    struct http_listener_options socket = {
-        .limits = &s->settings->limits, .handler = admin_handle_socket, .context = s->admin};
+    struct http_listener_options socket = {.limits = &s->settings->limits,
+                                           .handler = admin_handle_socket,
+                                           .context = s->admin,
+                                           .peers = s->approvers,
+                                           .peer_count = s->approver_count};
     enum error_code code = http_listener_create(&s->scep, s->base, &scep, e);
     if (code == ERR_OK)
         code = http_listener_create(&s->admin_tcp, s->base, &public, e);
@@ -375,7 +398,8 @@ static enum error_code server_open(struct server *s, struct error *e)
     if (!s->base || !s->metrics)
         return error_set(e, ERR_OVERLOADED, "out of memory");
     enum error_code (*const stages[])(struct server *, struct error *) = {
-        server_open_store, open_backends, open_aliases, open_services, open_listeners, open_events,
+        server_open_store, open_backends,  open_aliases, open_services,
+        find_approvers,    open_listeners, open_events,
     };
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
         enum error_code code = stages[i](s, e);
@@ -447,6 +471,7 @@ static void server_close(struct server *s)
     pool_destroy(s->pool);
     keys_free(s->keys);
     metrics_free(s->metrics);
+    free(s->approvers);
     gateway_settings_unref(s->settings);
     if (s->base)
         event_base_free(s->base);

@@ -39,6 +39,8 @@ struct server {
     struct http_listener *scep;
     struct http_listener *admin_tcp;
     struct http_listener *admin_unix;
+    uid_t *approvers;
+    size_t approver_count;
     struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
     struct event *gauge_timer;
     struct event *watchdog;

@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "admin/endpoints.h"
 #include "base/clock.h"
@@ -25,10 +26,14 @@ static void refuse_method(struct admin *a, struct http_exchange *x, const char *
     http_reply(x, 405, "application/json", bytes_of_text(body), headers, 2);
 }
 
-static void handle(struct admin *a, struct http_exchange *x, bool manager)
+static void handle(struct admin *a, struct http_exchange *x, enum admin_role caller)
 {
     char allow[64];
-    const struct admin_route *route = admin_route_find(x->method, x->path, manager, allow);
+    const struct admin_route *route = admin_route_find(x->method, x->path, caller, allow);
+    if (!route && caller == ROLE_APPROVER && admin_route_find(x->method, x->path, ROLE_MANAGER, allow)) {
+        admin_error(a, x, 403, "FORBIDDEN", "this is for root and the gateway's own user alone");
+        return;
+    }
     if (!route) {
         admin_error(a, x, 404, "NOT_FOUND", "there is nothing here");
         return;
@@ -45,12 +50,13 @@ static void handle(struct admin *a, struct http_exchange *x, bool manager)
 
 void admin_handle_socket(void *admin, struct http_exchange *x)
 {
-    handle(admin, x, true);
+    bool manager = x->peer_uid == 0 || x->peer_uid == (long)geteuid();
+    handle(admin, x, manager ? ROLE_MANAGER : ROLE_APPROVER);
 }
 
 void admin_handle_public(void *admin, struct http_exchange *x)
 {
-    handle(admin, x, false);
+    handle(admin, x, ROLE_PUBLIC);
 }
 
 bool admin_idle(const struct admin *a)

@@ -39,6 +39,7 @@ static void release(struct admin_call *c)
     json_decref(c->body);
     audit_details_free(&c->details);
     alias_unref(c->alias);
+    free(c->names);
     c->admin->calls--;
     free(c);
 }

@@ -43,6 +43,7 @@ struct admin_call {
     struct ask ask;
     struct audit_details details;
     struct alias *alias; /* a reference */
+    const char **names;  /* owned; the texts are others' */
     char by[32];         /* who asks: "uid:0" */
     void (*stored)(struct admin_call *c, const struct store_answer *answer);
 };

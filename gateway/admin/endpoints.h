@@ -15,6 +15,10 @@ void admin_challenges_revoke(struct admin_call *c);
 /* transactions.c */
 void admin_transactions_list(struct admin_call *c);
 void admin_transactions_find(struct admin_call *c);
+json_t *admin_transaction_detail(const struct transaction_record *t);
+/* approvals.c */
+void admin_transactions_approve(struct admin_call *c);
+void admin_transactions_deny(struct admin_call *c);
 /* certificates.c */
 void admin_certificates_list(struct admin_call *c);
 void admin_certificates_find(struct admin_call *c);

@@ -36,8 +36,12 @@ static const struct admin_route routes[] = {
     ROUTE(POST, "/v1/store/reindex", MANAGER, 1024, admin_reindex_begin, NO_EVENT, "admin"),
     ROUTE(GET, "/v1/store/rekey", MANAGER, 0, admin_rekey_look, NO_EVENT, "admin"),
     ROUTE(POST, "/v1/store/rekey", MANAGER, 1024, admin_rekey_begin, AUDIT_STORE_REKEYED, "admin"),
-    ROUTE(GET, "/v1/transactions", MANAGER, 0, admin_transactions_list, NO_EVENT, "admin"),
-    ROUTE(GET, "/v1/transactions/*", MANAGER, 0, admin_transactions_find, NO_EVENT, "admin"),
+    ROUTE(GET, "/v1/transactions", APPROVER, 0, admin_transactions_list, NO_EVENT, "admin"),
+    ROUTE(GET, "/v1/transactions/*", APPROVER, 0, admin_transactions_find, NO_EVENT, "admin"),
+    ROUTE(POST, "/v1/transactions/*/approve", APPROVER, 4096, admin_transactions_approve,
+          AUDIT_REQUEST_APPROVED, "admin"),
+    ROUTE(POST, "/v1/transactions/*/deny", APPROVER, 4096, admin_transactions_deny, AUDIT_REQUEST_DENIED,
+          "admin"),
 };
 
 const struct admin_route *admin_routes(size_t *count)
@@ -74,7 +78,7 @@ static const char *method_name(enum http_method method)
     return method == HTTP_GET ? "GET, HEAD" : method == HTTP_POST ? "POST" : "DELETE";
 }
 
-const struct admin_route *admin_route_find(enum http_method method, const char *path, bool manager,
+const struct admin_route *admin_route_find(enum http_method method, const char *path, enum admin_role caller,
                                            char allow[64])
 {
     const struct admin_route *other = NULL;
@@ -82,7 +86,7 @@ const struct admin_route *admin_route_find(enum http_method method, const char *
     allow[0] = 0;
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         const struct admin_route *r = &routes[i];
-        if ((r->role != ROLE_PUBLIC && !manager) || !matches(r->pattern, path))
+        if (r->role > caller || !matches(r->pattern, path))
             continue;
         if (r->method == method || (method == HTTP_HEAD && r->method == HTTP_GET))
             return r;

@@ -11,9 +11,11 @@ struct admin_call;
 
 #define ADMIN_PARAMETER_SIZE 80
 
+/* Each may what those before it may. */
 enum admin_role {
     ROLE_PUBLIC = 1, /* also on the TCP listener */
-    ROLE_MANAGER,    /* the unix socket alone */
+    ROLE_APPROVER,   /* the unix socket: looks at requests and decides about those that wait */
+    ROLE_MANAGER,    /* the unix socket: root and the gateway's own user */
 };
 
 typedef void admin_handler(struct admin_call *call);
@@ -32,7 +34,7 @@ struct admin_route {
 const struct admin_route *admin_routes(size_t *count);
 /* NULL when none has this path. A route of another method when only that has it: then *allow lists the
  * methods of the path. */
-const struct admin_route *admin_route_find(enum http_method method, const char *path, bool manager,
+const struct admin_route *admin_route_find(enum http_method method, const char *path, enum admin_role caller,
                                            char allow[64]);
 void admin_route_parameters(const struct admin_route *route, const char *path,
                             char (*out)[ADMIN_PARAMETER_SIZE]);

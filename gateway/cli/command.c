@@ -8,6 +8,7 @@
 
 static const struct command commands[] = {
     /* keep alphabetised */
+    {"approve", "approve an enrolment that waits for people", cli_approve},
     {"audit", "list the audit trail, or verify its chain", cli_audit},
     {"ca", "make a certification authority for the local CA backend", cli_ca},
     {"certificate", "list the certificates that were recorded, or show one", cli_certificate},
@@ -15,6 +16,7 @@ static const struct command commands[] = {
     {"check", "check a settings file without starting anything", cli_check},
     {"config", "print the running settings, the reference page or the JSON Schema", cli_config},
     {"demo", "set up a state folder and serve a working SCEP endpoint from it", cli_demo},
+    {"deny", "deny an enrolment that waits for people", cli_deny},
     {"enroll", "get a certificate from a SCEP endpoint", cli_enroll},
     {"serve", "run the gateway", NULL},
     {"status", "what the running gateway serves and how it feels", cli_status},

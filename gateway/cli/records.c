@@ -1,4 +1,4 @@
-/* records.c: `scepgate transaction | certificate | audit | status`: what the store and the gateway know. */
+/* records.c: `scepgate certificate | audit | status`: what the store and the gateway know. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,32 +36,6 @@ static int usage(const char *text)
 }
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-int cli_transaction(int argc, char **argv)
-{
-    static const struct column columns[] = {
-        {"ID", "id", 32},           {"ALIAS", "alias", 16},     {"STATE", "state", 10},
-        {"UPDATED", "updated", 24}, {"SUBJECT", "subject", 40}, {"TRANSACTION", "transaction_id", 0},
-    };
-    static const char text[] = "usage: scepgate transaction list [OPTION …]\n"
-                               "       scepgate transaction show --alias NAME ID\n";
-    struct api api;
-    const char *alias = NULL, *id = NULL;
-    char path[512];
-    if (argc >= 2 && !strcmp(argv[1], "list"))
-        return listing_command(argc - 1, argv + 1, "/v1/transactions", "transactions", columns,
-                               COUNT(columns));
-    if (argc < 2 || strcmp(argv[1], "show") != 0)
-        return usage(text);
-    int status = parse_show(argc - 1, argv + 1, &api, &alias, &id);
-    if (status >= 0)
-        return status;
-    if (!alias || !id)
-        return usage(text);
-    snprintf(path, sizeof path, "/v1/transactions/%s", id);
-    api_query(path, sizeof path, "alias", alias);
-    return listing_show(&api, path);
-}
 
 int cli_certificate(int argc, char **argv)
 {

@@ -315,6 +315,14 @@ static void name_peer(struct connection *c, const struct sockaddr *peer)
     }
 }
 
+static bool is_welcome(const struct connections *set, uid_t who)
+{
+    bool welcome = who == 0 || who == geteuid();
+    for (size_t i = 0; !welcome && i < set->peer_count; i++)
+        welcome = set->peers[i] == who;
+    return welcome;
+}
+
 /* NULL, or why the connection is refused. */
 static const char *admit(struct connection *c)
 {
@@ -328,8 +336,7 @@ static const char *admit(struct connection *c)
     if (peer.ss_family == AF_UNIX) {
         struct ucred who;
         len = sizeof who;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 ||
-            (who.uid != 0 && who.uid != geteuid()))
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 || !is_welcome(c->set, who.uid))
             return "peer";
         c->peer_uid = (long)who.uid;
     } else {

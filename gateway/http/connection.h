@@ -62,6 +62,8 @@ struct connections {
     bool feed_gauge;
     void (*refused)(void *context, const char *client, enum error_code code); /* NULL: nobody asks */
     void *context;
+    const uid_t *peers; /* who may use unix sockets, beside root and our own user */
+    size_t peer_count;
     bool draining;
     bool freeing;
     int open;

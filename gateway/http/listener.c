@@ -70,6 +70,8 @@ enum error_code http_listener_create(struct http_listener **out, struct event_ba
     l->connections.feed_gauge = options->count_connections;
     l->connections.refused = options->refused;
     l->connections.context = options->context;
+    l->connections.peers = options->peers;
+    l->connections.peer_count = options->peer_count;
     l->http = evhttp_new(base);
     if (!l->http) {
         free(l);
@@ -93,7 +95,8 @@ enum error_code http_listener_bind(struct http_listener *l, const char *address,
 
 enum error_code http_listener_bind_unix(struct http_listener *l, const char *path, struct error *e)
 {
-    return socket_bind_unix(&l->sockets, l->http, l->connections.base, path, e);
+    struct socket_file file = {.path = path, .mode = l->connections.peer_count ? 0666 : 0600};
+    return socket_bind_unix(&l->sockets, l->http, l->connections.base, &file, e);
 }
 
 int http_listener_port(const struct http_listener *l, size_t index)

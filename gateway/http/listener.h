@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "metrics/metrics.h"
@@ -44,13 +46,17 @@ struct http_listener_options {
      * be NULL. */
     void (*refused)(void *context, const char *client, enum error_code code);
     bool count_connections; /* feeds METRIC_HTTP_CONNECTIONS */
+    /* Users beside root and our own who may use unix sockets; borrowed as long as the listener. */
+    const uid_t *peers;
+    size_t peer_count;
 };
 
 enum error_code http_listener_create(struct http_listener **out, struct event_base *base,
                                      const struct http_listener_options *options, struct error *e);
 /* "127.0.0.1:8080", "[::1]:0", "localhost:80". Errors say which address and why. */
 enum error_code http_listener_bind(struct http_listener *l, const char *address, struct error *e);
-/* A unix socket, mode 0600, replacing a stale one; peers other than root and our own uid are cut. */
+/* A unix socket, replacing a stale one; peers other than root, our own uid and `peers` are cut. Mode 0600, or 0666 with
+ * `peers`. */
 enum error_code http_listener_bind_unix(struct http_listener *l, const char *path, struct error *e);
 int http_listener_port(const struct http_listener *l, size_t index); /* of the n-th bound address */
 void http_listener_limits(struct http_listener *l,

@@ -196,12 +196,12 @@ static enum error_code clear_stale(const struct sockaddr_un *address, struct err
 
 /* On Linux a socket's file gets the mode that its descriptor has at bind: no moment with a wider one, and no
  * umask, which other threads share. */
-static int open_unix(const struct sockaddr_un *address)
+static int open_unix(const struct sockaddr_un *address, mode_t mode)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    if (fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
+    if (fchmod(fd, mode) == 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
         listen(fd, BACKLOG) == 0)
         return fd;
     int why = errno;
@@ -211,8 +211,9 @@ static int open_unix(const struct sockaddr_un *address)
 }
 
 enum error_code socket_bind_unix(struct bound_sockets *all, struct evhttp *http, struct event_base *base,
-                                 const char *path, struct error *e)
+                                 const struct socket_file *file, struct error *e)
 {
+    const char *path = file->path;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path)
         return error_set(e, ERR_ADDRESS_IN_USE,
@@ -222,16 +223,24 @@ enum error_code socket_bind_unix(struct bound_sockets *all, struct evhttp *http,
     enum error_code code = clear_stale(&address, e);
     if (code != ERR_OK)
         return code;
-    int fd = open_unix(&address);
+    int fd = open_unix(&address, file->mode);
     if (fd < 0)
         return error_set(e, ERR_ADDRESS_IN_USE, "cannot listen on the socket %s: %s", path,
                          error_errno(errno));
     struct stat entry;
     struct bound_socket *bound;
-    if (lstat(path, &entry) != 0 || (entry.st_mode & 0777) != 0600) {
+    /* Wider than 0600 it may be only now: the umask held at bind. */
+    if (file->mode != 0600 && chmod(path, file->mode) != 0) {
+        int cause = errno;
+        close(fd);
+        return error_set(e, ERR_ADDRESS_IN_USE, "cannot set the mode of the socket %s: %s", path,
+                         error_errno(cause));
+    }
+    if (lstat(path, &entry) != 0 || (entry.st_mode & 0777) != file->mode) {
         close(fd);
         return error_set(e, ERR_ADDRESS_IN_USE,
-                         "the socket %s did not get mode 0600; its folder must be on a local disk", path);
+                         "the socket %s did not get mode %04o; its folder must be on a local disk", path,
+                         (unsigned)file->mode);
     }
     if (serve(all, http, base, fd, &bound) != ERR_OK)
         return error_set(e, ERR_INTERNAL, "out of memory for the socket %s", path);

@@ -19,10 +19,15 @@ struct bound_socket {
 
 STAILQ_HEAD(bound_sockets, bound_socket);
 
+struct socket_file {
+    const char *path;
+    mode_t mode;
+};
+
 /* Every address that the text means, at least one; each becomes an entry of `all`. */
 enum error_code socket_bind_tcp(struct bound_sockets *all, struct evhttp *http, struct event_base *base,
                                 const char *address, struct error *e);
 enum error_code socket_bind_unix(struct bound_sockets *all, struct evhttp *http, struct event_base *base,
-                                 const char *path, struct error *e);
+                                 const struct socket_file *file, struct error *e);
 void sockets_close(struct bound_sockets *all, struct evhttp *http); /* accept no more; entries stay */
 void sockets_free(struct bound_sockets *all);                       /* after sockets_close */

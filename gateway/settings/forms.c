@@ -62,6 +62,14 @@ bool form_loopback(char *text, char *why, size_t size)
         "[::1]:PORT or localhost:PORT");
 }
 
+bool form_user(char *text, char *why, size_t size)
+{
+    size_t len = strlen(text);
+    bool name = len > 0 && len <= 32 && text[0] != '-' &&
+                strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
+    return name || refuse(why, size, "is no user; write a name or a number, such as alice or 1000");
+}
+
 bool form_redis_address(char *text, char *why, size_t size)
 {
     return text[0] == '/' || port_colon(text) ||

@@ -11,6 +11,7 @@ bool form_key_prefix(char *text, char *why, size_t size);    /* of the keys in R
 bool form_host(char *text, char *why, size_t size);          /* made lower case */
 bool form_url_path(char *text, char *why, size_t size);      /* without slash at its end */
 bool form_web_url(char *text, char *why, size_t size);       /* http:// or https:// */
+bool form_user(char *text, char *why, size_t size);          /* of the system: a name or a number */
 bool form_name(char *text, char *why, size_t size);          /* of an alias, a tenant, a backend */
 bool form_pattern(char *text, char *why, size_t size);       /* PCRE2 */
 bool form_subject_field(char *text, char *why, size_t size); /* a name that OpenSSL knows, or a dotted OID */

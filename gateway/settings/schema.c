@@ -37,8 +37,15 @@ const struct setting_row schema_gateway[] = {
      .help = "Addresses for /metrics, /healthz and /readyz. Loopback only: there is no access control. "
              "Empty: none."},
     {"admin.socket", SETTING_PATH, AT(admin_socket), .flags = SETTING_FROZEN | SETTING_LOCAL,
-     .help = "Unix socket for management (`scepgate challenge`, …), mode 0600. Default: admin.sock in the "
-             "state folder."},
+     .help =
+         "Unix socket for management (`scepgate challenge`, …), for root and the gateway's own user, mode "
+         "0600. Default: admin.sock in the state folder."},
+    {"admin.approvers", SETTING_LIST, AT(admin_approvers), 0, 64, "[]", .flags = SETTING_FROZEN | SETTING_LOCAL,
+     .check = form_user,
+     .help =
+         "Users, by name or number, who may use the socket as well, to look at requests and to approve or "
+         "deny them, and for nothing else. The socket's mode is then 0666, and who asks is checked by the "
+         "system's word; its folder must let them in."},
 
     {"limits.connections", SETTING_INT, AT(limits.connections), 1, 1000000, "4096", .flags = SETTING_LOCAL,
      .help = "Open connections in all. Further ones are closed at once. Needs as many file descriptors."},

@@ -241,6 +241,7 @@ struct gateway_settings {
     struct listen_settings listen;
     struct listen_settings admin_listen; /* metrics and health; loopback addresses only */
     char *admin_socket;
+    struct text_list admin_approvers;
     struct limit_settings limits;
     struct worker_settings worker;
     struct enroll_settings enroll;
