@@ -125,6 +125,8 @@ struct redis_walk {
     bool (*hold)(struct redis_call *c);   /* NULL, or: no further visit now, until one has ended */
     bool (*enough)(struct redis_call *c); /* NULL, or: no further visit at all */
     const char *only;                     /* NULL, or: this alias and no other */
+    const char *const *some; /* without `only`, and unless `some_count` is 0: these and no other */
+    size_t some_count;
     const char *from; /* NULL, or: aliases behind this one; first of it when `inclusive` */
     bool inclusive;
     size_t most_at_once;
@@ -199,8 +201,8 @@ typedef void redis_handler(struct redis_call *c);
 redis_alias_of redis_challenge_create_alias, redis_challenge_find_alias, redis_challenge_revoke_alias;
 redis_put_arguments redis_challenge_create, redis_challenge_find, redis_challenge_revoke;
 redis_alias_of redis_recall_alias, redis_begin_alias, redis_claim_alias, redis_advance_alias,
-    redis_find_alias;
-redis_put_arguments redis_recall, redis_begin, redis_claim, redis_advance, redis_find;
+    redis_decide_alias, redis_find_alias;
+redis_put_arguments redis_recall, redis_begin, redis_claim, redis_advance, redis_decide, redis_find;
 redis_complete redis_begun;
 redis_alias_of redis_certificate_find_alias, redis_certificate_revoke_alias;
 redis_put_arguments redis_certificate_find, redis_certificate_revoke;

@@ -169,6 +169,11 @@ static void asked(struct redis_call *c, void *context, const struct redisReply *
 static void put_state(const struct list *l, struct arguments *a)
 {
     const char *state = l->order.filter ? l->order.filter->state : NULL;
+    if (state && l->order.kind == &record_transaction && strcmp(state, "waiting") == 0) {
+        argument_number(a, "state", TRANSACTION_PENDING);
+        argument_number(a, "decision", DECISION_AWAITED);
+        return;
+    }
     if (!state || l->order.kind == &record_certificate) {
         argument_text(a, "state", state);
         return;
@@ -200,6 +205,8 @@ static void ask(struct redis_visit *v)
         argument_text(&a, "alias", f->alias);
         argument_text(&a, "tenant", f->tenant);
         argument_text(&a, "text", f->text);
+        argument_number(&a, "created_from", f->created_from);
+        argument_number(&a, "created_until", f->created_until);
     }
     redis_alias_tag(v->alias, tag);
     redis_send(
@@ -233,6 +240,17 @@ static void read_all(struct redis_call *c)
     redis_rows_read(c, l->order.kind, l->page, l->count, redis_call_finish);
 }
 
+/* The one alias that is asked for; one that is not among those that are, and so none: "". */
+static const char *only_alias(const struct store_list_filter *f)
+{
+    if (!f || !f->alias || f->alias_count == 0)
+        return f ? f->alias : NULL;
+    for (size_t i = 0; i < f->alias_count; i++)
+        if (strcmp(f->aliases[i], f->alias) == 0)
+            return f->alias;
+    return "";
+}
+
 void redis_list_start(struct redis_call *c, const struct redis_list_order *order)
 {
     struct list *l = c->work = redis_allocate(1, sizeof *l);
@@ -243,7 +261,9 @@ void redis_list_start(struct redis_call *c, const struct redis_list_order *order
     l->walk = (struct redis_walk){.call = c,
                                   .visit = visit,
                                   .ended = read_all,
-                                  .only = order->filter ? order->filter->alias : NULL,
+                                  .only = only_alias(order->filter),
+                                  .some = order->filter ? order->filter->aliases : NULL,
+                                  .some_count = order->filter ? order->filter->alias_count : 0,
                                   .most_at_once = AT_ONCE};
     if (!read_cursor(l)) { /* no row is behind what was never given */
         l->behind = true;

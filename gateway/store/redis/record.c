@@ -94,6 +94,10 @@ static const struct record_field transaction_fields[] = {
     T("updated", NUMBER, updated),
     T("finished", NUMBER, finished),
     T("expires", NUMBER, expires),
+    T("decision", COUNT, decision, .greatest = DECISION_DENIED),
+    T("needed", COUNT, approvals_needed),
+    T("approvers", TEXT, approved_by),
+    T("limited", FLAG, limited),
 };
 
 #define X(name, form, member, ...) ROW(certificate_record, name, form, member, ##__VA_ARGS__)

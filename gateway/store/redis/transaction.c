@@ -1,4 +1,4 @@
-/* transaction.c: transactions: recall, begin, claim, advance, find. What they do is in the scripts of these names. */
+/* transaction.c: transactions: recall, begin, claim, advance, decide, find. What they do is in the scripts of these names. */
 #include <string.h>
 
 #include "store/redis/inside.h"
@@ -23,6 +23,11 @@ const char *redis_advance_alias(struct redis_call *c)
     return c->request->advance.alias;
 }
 
+const char *redis_decide_alias(struct redis_call *c)
+{
+    return c->request->decide.alias;
+}
+
 const char *redis_find_alias(struct redis_call *c)
 {
     return c->request->transaction_find.alias;
@@ -45,6 +50,8 @@ void redis_begin(struct redis_call *c, struct arguments *a)
                                        .plan = r->plan,
                                        .cookie = r->cookie,
                                        .renews = r->renews,
+                                       .reason = r->reason,
+                                       .approvals_needed = r->approvals_needed,
                                        .challenge_id = r->challenge_id,
                                        .subject = r->subject,
                                        .client = r->client};
@@ -58,6 +65,9 @@ void redis_begin(struct redis_call *c, struct arguments *a)
     argument_number(a, "lease", b->lease);
     argument_text(a, "supersede", b->supersede ? "1" : "");
     argument_text(a, "alone", b->alone ? "1" : "");
+    argument_number(a, "life", b->expires_in);
+    argument_number(a, "pass_limit", b->pass_limit);
+    argument_number(a, "pass_period", b->pass_period);
 }
 
 /* A challenge that retention has deleted is long over: it is shown as expired. */
@@ -98,10 +108,23 @@ void redis_advance(struct redis_call *c, struct arguments *a)
     argument_text(a, "erase", m->erase_csr ? "1" : "");
     argument_text(a, "drop", m->drop_lease ? "1" : "");
     record_put_grouped(a, "r", "cookie", m->cookie);
+    record_put_grouped(a, "r", "plan", m->plan);
     record_put_grouped(a, "r", "error", bytes_of_text(m->error_name ? m->error_name : ""));
     record_put_grouped(a, "r", "reason", bytes_of_text(m->reason ? m->reason : ""));
     record_put_chain(a, "r", m->chain, m->chain_count);
     redis_put_certificate(a, "x", m->certificate);
+}
+
+void redis_decide(struct redis_call *c, struct arguments *a)
+{
+    const __typeof__(c->request->decide) *d = &c->request->decide;
+    record_put_id(a, "record", d->record_id);
+    argument_text(a, "by", d->by);
+    argument_text(a, "deny", d->deny ? "1" : "");
+    argument_number(a, "life", d->expires_in);
+    argument_text(a, "release", d->release_challenge ? "1" : "");
+    record_put_grouped(a, "r", "error", bytes_of_text(d->error_name ? d->error_name : ""));
+    record_put_grouped(a, "r", "reason", bytes_of_text(d->reason ? d->reason : ""));
 }
 
 void redis_find(struct redis_call *c, struct arguments *a)

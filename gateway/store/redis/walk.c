@@ -94,10 +94,11 @@ static void advance(struct redis_walk *w)
 void redis_walk_start(struct redis_walk *w)
 {
     w->waiting_end = &w->waiting;
-    if (w->only) {
+    if (w->only)
         add(w, w->only, strlen(w->only));
-        w->exhausted = true;
-    }
+    for (size_t i = 0; !w->only && i < w->some_count; i++)
+        add(w, w->some[i], strlen(w->some[i]));
+    w->exhausted = w->only || w->some_count > 0;
     advance(w);
 }
 

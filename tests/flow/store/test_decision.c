@@ -141,7 +141,7 @@ TEST(an_approval_makes_it_due_at_once_and_nobodys)
     struct store_request begin = held(1, 1, 0, 1), take = claim(1), yes = decide(1, "uid:1", false);
     CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
     CHECK_INT(bench_outcome(&b, &take), STORE_MINE); /* as what lets it expire does */
-    atomic_store(&b.now, BENCH_START + MINUTE / 2);
+    atomic_store(b.now, BENCH_START + MINUTE / 2);
     struct store_answer *a = bench_ask(&b, &yes);
     CHECK_INT(a->outcome, STORE_OK);
     const struct transaction_record *t = a->transactions;
@@ -308,9 +308,9 @@ TEST(who_was_kept_waiting_may_come_for_the_outcome_until_it_would_have_expired)
                          later = held(1, 3, 0, 1);
     CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
     CHECK_INT(bench_outcome(&b, &no), STORE_OK);
-    atomic_store(&b.now, BENCH_START + DAY - 1); /* far beyond the window of ten minutes */
+    atomic_store(b.now, BENCH_START + DAY - 1); /* far beyond the window of ten minutes */
     CHECK_INT(bench_outcome(&b, &again), STORE_FINISHED);
-    atomic_store(&b.now, BENCH_START + DAY);
+    atomic_store(b.now, BENCH_START + DAY);
     CHECK_INT(bench_outcome(&b, &later), STORE_MINE);
     bench_close(&b);
 }
@@ -346,7 +346,7 @@ TEST(a_pass_limit_counts_its_alias_within_its_period)
     CHECK_INT(bench_outcome(&b, &still), STORE_FULL);
     struct store_request find = bench_find("alpha", 7);
     CHECK_INT(bench_outcome(&b, &find), STORE_NOT_FOUND);
-    atomic_store(&b.now, BENCH_START + 60 * MINUTE);
+    atomic_store(b.now, BENCH_START + 60 * MINUTE);
     struct store_request fresh = passing("alpha", 8, 2);
     CHECK_INT(bench_outcome(&b, &fresh), STORE_MINE);
     bench_close(&b);
@@ -405,12 +405,12 @@ TEST(transactions_are_listed_by_aliases_and_age)
     static const char *const names[] = {"alpha", "beta", "gamma"};
     static const char *const some[] = {"beta", "alpha"};
     for (int i = 0; i < 3; i++) {
-        atomic_store(&b.now, BENCH_START + i * 60 * MINUTE);
+        atomic_store(b.now, BENCH_START + i * 60 * MINUTE);
         struct store_request begin = bench_begin(names[i], i + 1, i + 1, 0);
         CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
     }
     struct store_request waiting = held(4, 4, 0, 1);
-    atomic_store(&b.now, BENCH_START + 150 * MINUTE);
+    atomic_store(b.now, BENCH_START + 150 * MINUTE);
     CHECK_INT(bench_outcome(&b, &waiting), STORE_MINE);
     CHECK_INT(listed(&b, (struct store_list_filter){.state = "waiting"}), 1);
     struct store_request yes = decide(4, "uid:1", false);

@@ -1,5 +1,6 @@
 -- begin.lua: the one atomic step that accepts a request: find the generation, bind the challenge, create, lease.
--- r = the record with its id and key; window, lease in ms; supersede; alone.
+-- r = the record with its id and key; window, lease in ms; supersede; alone. r.needed: it waits for people, `life` ms at
+-- most. pass_limit within pass_period ms.
 local memory = remembered()
 if memory then
     return again(memory, "t", "not_found")
@@ -22,10 +23,11 @@ if old then
     if not replaced then
         -- A device that keeps its key sends the request that got it the certificate once more, to renew it.
         local renewed = r.renews and number(old.state) == ISSUED and old.serial == r.renews
-        if same and not renewed and now - number(old.finished) <= number(args.window) then
+        local fresh = now - number(old.finished) <= number(args.window) or now < number(old.expires)
+        if same and not renewed and fresh then
             return answer_with_old("finished")
         end
-    elseif same and number(old.lease) > now then
+    elseif same and (number(old.lease) > now or number(old.decision) == AWAITED) then
         return answer_with_old("running")
     elseif same then
         -- Taken over. Events and obligations belong to a creation: only the id is remembered.
@@ -68,6 +70,16 @@ if r.challenge then
     end
 end
 
+-- ---- the pass limit
+
+local limit = number(args.pass_limit)
+if limit > 0 then
+    local since = "(" .. whole(now - number(args.pass_period))
+    if redis.call("ZCOUNT", base .. "t.limited", since, "+inf") >= limit then
+        return finish("full")
+    end
+end
+
 -- ---- the new generation
 
 if replaced then
@@ -92,6 +104,14 @@ end
 r.id = nil
 r.generation = (old and number(old.generation) or 0) + 1
 r.state, r.claim, r.lease, r.created, r.updated = 1, 1, now + number(args.lease), now, now
+if number(r.needed) > 0 then
+    r.state, r.lease, r.decision = PENDING, 0, AWAITED
+    r.expires = number(args.life) > 0 and now + number(args.life) or 0
+end
+if limit > 0 then
+    r.limited = 1
+    redis.call("ZADD", base .. "t.limited", now, id)
+end
 create("t", id, r)
 redis.call("SET", base .. "k:" .. r.key, id)
 if r.renews then

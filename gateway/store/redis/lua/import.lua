@@ -62,6 +62,9 @@ elseif kind == "t" then
     elseif r.renews then
         redis.call("SADD", base .. "w:" .. r.renews, id)
     end
+    if r.limited then
+        redis.call("ZADD", base .. "t.limited", number(r.created), id)
+    end
 elseif kind == "x" then
     redis.call("ZADD", base .. "x.order", place_of(r.recorded), id)
     redis.call("ZADD", base .. "x.end", number(r.not_after), id)

@@ -1,8 +1,11 @@
 -- page.lua: places and ids of records of one alias that match. of = letter of the kind; from, to = the first and the last
 -- place to look at, inclusive; limit; forward: from the oldest on, otherwise from the newest; state, text: filters; sealed: only those
--- that have a sealed value. At most SCAN records are looked at: `cut` then says where to go on.
+-- that have a sealed value; created_from, created_until, decision: of transactions. At most SCAN records are looked at: `cut`
+-- then says where to go on.
 local SCAN = 500
 local kind, text = args.of, args.text and args.text:lower()
+local from, till = number(args.created_from), number(args.created_until)
+local dated = from > 0 or till > 0
 
 -- What the text may be a part of.
 local TEXTS = { c = { "cn", "labels" }, t = { "subject", "tid" }, x = { "subject", "serial" } }
@@ -30,6 +33,15 @@ local function matches(id)
     if args.sealed and field(kind, id, "sealed") == "" then
         return false
     end
+    if dated then
+        local created = number(field(kind, id, "created"))
+        if created < from or (till > 0 and created >= till) then
+            return false
+        end
+    end
+    if args.decision and field(kind, id, "decision") ~= args.decision then
+        return false
+    end
     if args.state then
         local state = kind == "x" and certificate_state(id) or field(kind, id, "state")
         if state ~= args.state then
@@ -41,7 +53,7 @@ end
 
 local command = args.forward and "ZRANGEBYSCORE" or "ZREVRANGEBYSCORE"
 local limit = number(args.limit)
-local filtered = args.state or text or args.sealed
+local filtered = args.state or text or args.sealed or dated
 local found = redis.call(command, base .. kind .. ".order", args.from, args.to, "WITHSCORES", "LIMIT", 0,
                          filtered and SCAN or math.min(limit, SCAN))
 local places = {}

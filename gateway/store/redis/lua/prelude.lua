@@ -6,6 +6,7 @@
 --   c: t: x: r:   records of challenges, transactions, certificates, RA identities (hashes)
 --   c.order ...   their ids in the order of their making (sorted sets)
 --   c.unused c.used t.finished x.end   the times that retention looks at (sorted sets)
+--   t.limited     transactions that count against a pass limit, by the time of their making (sorted set)
 --   h: k: w:      challenge id by hash, newest transaction id by key, unfinished renewals by serial (sets)
 --   l: o: f:      leases, operations, failure counts
 --   due rows given_up   obligations;  audit audit.head audit.anchor   the chain of audit rows;  n   counters
@@ -13,7 +14,9 @@
 
 local base = KEYS[1]
 
-local PENDING, ISSUED, SUPERSEDED, UNFINISHED = 2, 3, 8, { [1] = true, [2] = true, [7] = true }
+local PENDING, ISSUED, REJECTED, SUPERSEDED = 2, 3, 4, 8
+local UNFINISHED = { [1] = true, [2] = true, [7] = true }
+local AWAITED, APPROVED, DENIED = 1, 2, 3
 local UNUSED, USED, REVOKED = 1, 2, 3
 local LONG = 64                 -- a longer value in a hash would make Redis give up its compact form
 local REMEMBERED = 15 * 60000   -- ms that a repeat is known for

@@ -30,7 +30,7 @@ for _, id in ipairs(old_ones("t.finished", args.finished)) do
     if redis.call("GET", newest) == id then
         redis.call("DEL", newest)
     end
-    drop("t", id, "t.order", "t.finished")
+    drop("t", id, "t.order", "t.finished", "t.limited")
 end
 for _, id in ipairs(old_ones("given_up", args.finished)) do
     redis.call("ZREM", base .. "given_up", id)
