@@ -50,7 +50,7 @@ static void told(void *context, const char *problem)
         log_line(LOG_LEVEL_WARNING, &scope, "approval.untold", "nobody was told of a held request: %s",
                  problem);
     else
-        log_line(LOG_LEVEL_INFO, &scope, "approval.told", "people were told of a held request");
+        log_line(LOG_LEVEL_DEBUG, &scope, "approval.told", "the gate has announced a held request");
     finish(a, problem ? backoff(a->attempts) : 0);
 }
 

@@ -94,10 +94,11 @@ static void add_alias(struct gateway *g, struct alias_settings *settings)
     struct alias *alias = NULL;
     must(ra_maker_check(settings, g->backends, &e), &e, "ra");
     must(alias_create(&alias, settings, g->pool, &e), &e, "alias");
-    alias->backend = backends_find(g->backends, settings->backend);
+    alias->backend = backends_issuer(g->backends, settings->backend);
+    alias->gate = backends_gate(g->backends, settings->backend);
     if (settings->ra.from == RA_FROM_BACKEND)
         alias->ra_backend =
-            settings->ra.backend[0] ? backends_find(g->backends, settings->ra.backend) : alias->backend;
+            settings->ra.backend[0] ? backends_issuer(g->backends, settings->ra.backend) : alias->backend;
     must(alias_directory_put(g->directory, alias), &e, "directory");
     alias_unref(alias);
 }
@@ -197,11 +198,13 @@ void gateway_open(struct gateway *g, const struct gateway_wish *wish)
                        "backends:\n"
                        "  authority: {type: local_ca, key_type: ec-p256}\n"
                        "  scripted: {type: scripted}\n"
+                       "  desk: {type: manual, then: scripted%s%s}\n"
                        "aliases:\n"
-                       "  demo: {backend: scripted, ra: {from: authority}, challenge: {%s}%s%s}%s\n",
+                       "  demo: {backend: %s, ra: {from: authority}, challenge: {%s}%s%s}%s\n",
                        g->folder, or_else(wish->enroll, "wait: 15s"), or_else(wish->worker, "threads: 2"),
-                       or_else(wish->challenge, "type: one_time"), wish->alias ? ", " : "",
-                       or_else(wish->alias, ""), or_else(wish->aliases, ""));
+                       wish->gate && *wish->gate ? ", " : "", or_else(wish->gate, ""),
+                       wish->gate ? "desk" : "scripted", or_else(wish->challenge, "type: one_time"),
+                       wish->alias ? ", " : "", or_else(wish->alias, ""), or_else(wish->aliases, ""));
     if (len < 0 || (size_t)len >= sizeof g->yaml)
         abort();
     scripted_reset();

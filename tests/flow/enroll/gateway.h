@@ -18,6 +18,7 @@ struct gateway_wish {
     const char *worker;    /* members of `worker` */
     const char *challenge; /* members of the alias' `challenge`; NULL: type: one_time */
     const char *alias;     /* further members of the alias */
+    const char *gate;      /* members of a manual gate in front of the alias' backend, or ""; NULL: no gate */
     const char *aliases;   /* further aliases: "\n  other: {…}" */
     bool cold;             /* does not wait for the RA identities */
 };

@@ -356,6 +356,51 @@ TEST(a_store_belongs_to_the_key_that_it_was_moved_to)
     bench_close(&b);
 }
 
+static int copied(struct bench *from, struct bench *to, enum store_kind kind)
+{
+    return copy(from, to, kind, false);
+}
+
+/* What people have said, what they have still to say, and what counts against a limit. */
+TEST(what_waits_for_people_still_does_where_it_was_moved)
+{
+    struct bench from, to;
+    bench_open(&from);
+    struct store_request held = bench_begin("alpha", 1, 1, 0), passed = bench_begin("alpha", 2, 2, 0),
+                         yes = operation(STORE_TRANSACTION_DECIDE), again, other;
+    held.begin.record.approvals_needed = 2;
+    held.begin.record.reason = "every request is held";
+    held.begin.expires_in = DAY;
+    passed.begin.pass_limit = 1;
+    passed.begin.pass_period = DAY;
+    yes.decide.alias = "alpha";
+    yes.decide.record_id = bench_id("record", 1);
+    yes.decide.by = "uid:1";
+    CHECK_INT(bench_outcome(&from, &held), STORE_MINE);
+    CHECK_INT(bench_outcome(&from, &passed), STORE_MINE);
+    CHECK_INT(bench_outcome(&from, &yes), STORE_OK);
+    int64_t now = atomic_load(from.now);
+    bench_open(&to);
+    atomic_store(to.now, now);
+    CHECK_INT(copied(&from, &to, STORE_KIND_TRANSACTION), 2);
+    again = operation(STORE_TRANSACTION_DECIDE);
+    again.decide = yes.decide;
+    CHECK_INT(bench_outcome(&to, &again), STORE_CONFLICT);
+    other = operation(STORE_TRANSACTION_DECIDE);
+    other.decide = yes.decide;
+    other.decide.by = "uid:2";
+    struct store_answer *a = bench_ask(&to, &other);
+    CHECK_INT(a->outcome, STORE_OK);
+    CHECK_INT(a->transactions[0].decision, DECISION_APPROVED);
+    store_answer_free(a);
+    struct store_request full = bench_begin("alpha", 3, 3, 0);
+    full.begin.pass_limit = 1;
+    full.begin.pass_period = DAY;
+    CHECK_INT(bench_outcome(&to, &full), STORE_FULL);
+    bench_close(&to);
+    bench_close(&from);
+}
+
 TEST(an_index_can_be_rebuilt_while_nothing_is_lost)
 {
     struct bench from, to;
