@@ -3,20 +3,22 @@
 import os
 import subprocess
 
+import approvals
 import identities
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from gateway import PATIENCE, Gateway
+from gateway import PATIENCE, Gateway, eventually
 
 ONE_TIME = {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 0}}
 ALIASES = {"demo": ONE_TIME, "legacy": ONE_TIME | {"compat": {"obsolete_algorithms": ["des", "md5"]}},
+           "desk": ONE_TIME | {"backend": "desk"},
            "compatible": ONE_TIME | {"algorithms": {"ciphers": ["3des"], "digests": ["sha1", "sha256"]}}}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("site"), ALIASES).start()
+    gateway = Gateway(tmp_path_factory.mktemp("site"), ALIASES, backends=approvals.gates()).start()
     yield gateway
     gateway.close()
 
@@ -50,6 +52,14 @@ class Client:
         issued = [line for line in self.gateway.audit("certificate.issued")
                   if int(line["details"]["serial"], 16) == found.serial_number]
         assert len(issued) == 1 and issued[0]["alias"] == alias
+
+
+    def waiting(self, alias="desk"):
+        """The record of the only request that waits for people, once it is there."""
+        found = eventually(lambda: self.gateway.ask("transaction", "list", "--alias", alias, "--state", "waiting")["transactions"],
+                           "a request waits")
+        assert len(found) == 1
+        return found[0]
 
 
 @pytest.fixture

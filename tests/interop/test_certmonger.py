@@ -4,6 +4,7 @@ CA-IDENT 0, 1, … until an answer repeats. It signs with SHA-256 whatever is ad
 import os
 import subprocess
 
+import approvals
 import pytest
 from cryptography import x509
 from gateway import eventually
@@ -81,6 +82,23 @@ def test_enrols(client, getcert, alias):
             client.gateway.challenge(alias))
     wait_for(getcert, "device", "MONITORING")
     client.assert_enrolled(alias, certificate.read_bytes(), key.read_bytes(), "CN=sun")
+
+
+def test_comes_again_for_what_people_have_approved(client, getcert):
+    """It cannot read PENDING, and sends its request again instead of polling; that is a poll, too (section R)."""
+    add(getcert, client, "desk")
+    key, certificate = client.folder / "key.pem", client.folder / "certificate.pem"
+    getcert("request", "-c", "desk", "-I", "device", "-k", key, "-f", certificate, "-N", "CN=sun", "-L", client.gateway.challenge("desk"))
+    wait_for(getcert, "device", "CA_UNREACHABLE")
+    row = client.waiting()
+    getcert("refresh", "-i", "device")
+    wait_for(getcert, "device", "CA_UNREACHABLE")
+    assert client.waiting()["id"] == row["id"]
+    approvals.approve(client.gateway, row)
+    eventually(lambda: client.gateway.ask("transaction", "show", "--alias", "desk", row["id"])["state"] == "issued", "issued")
+    getcert("refresh", "-i", "device")
+    wait_for(getcert, "device", "MONITORING")
+    client.assert_enrolled("desk", certificate.read_bytes(), key.read_bytes(), "CN=sun")
 
 
 def test_gets_nothing_with_a_wrong_challenge(client, getcert):

@@ -1,6 +1,9 @@
 """strongSwan's pki --scepca and --scep (5.9.8 in Debian 12). It wants SHA-384 advertised before it uses AES and rsaEncryption as the
 CertRep's signature algorithm, posts always, and breaks its base64 every 64 characters when it uses GET."""
 
+import threading
+
+import approvals
 import pytest
 from cryptography import x509
 
@@ -28,6 +31,27 @@ def test_enrols(client, alias, options):
     fetch_cas(client, alias)
     done = enrol(client, alias, client.gateway.challenge(alias), *options)
     client.assert_enrolled(alias, done.stdout, (client.folder / "key.pem").read_bytes(), "CN=moon,O=maker,C=CH")
+
+
+@pytest.mark.parametrize("verb", ["approve", "deny"])
+def test_polls_until_people_have_decided(client, verb):
+    """It names the RA, not the CA, as issuer in its polls, and asks once more before it says what came of them."""
+    fetch_cas(client, "desk")
+    done = []
+    thread = threading.Thread(target=lambda: done.append(enrol(client, "desk", client.gateway.challenge("desk"), "--interval", "1",
+                                                               "--maxpolltime", "100", check=False)))
+    thread.start()
+    row = client.waiting()
+    polls = [line for line in client.gateway.log_lines() if line["event"] == "enrolment.answered" and "CertPoll" in line["message"]]
+    getattr(approvals, verb)(client.gateway, row)
+    thread.join(150)
+    if verb == "deny":
+        assert done[0].returncode != 0 and b"BEGIN CERTIFICATE" not in done[0].stdout
+        return
+    assert done[0].returncode == 0, done[0].stderr
+    client.assert_enrolled("desk", done[0].stdout, (client.folder / "key.pem").read_bytes(), "CN=moon,O=maker,C=CH")
+    after = [line for line in client.gateway.log_lines() if line["event"] == "enrolment.answered" and "CertPoll" in line["message"]]
+    assert len(after) > len(polls)
 
 
 def test_learns_of_a_refusal(client):

@@ -162,6 +162,7 @@ TEST(an_approval_gives_it_more_time)
     gateway_step(&g, HOUR_MS);
     CHECK_INT(decide(false), STORE_OK);
     CHECK(enrolled(1));
+    CHECK(gateway_settle(&g));
     gateway_step(&g, 2 * HOUR_MS); /* when it would have expired */
     let_obligations_run();
     CHECK_INT(gateway_state(&g), TRANSACTION_PENDING);
@@ -201,6 +202,7 @@ TEST(a_client_that_polls_at_once_gets_no_second_one)
     call_start(&two, &g, &w);
     CHECK(enrolled(1));
     scripted_release();
+    answer_free(&a);
     call_finish(&one, &a);
     call_finish(&two, &b);
     CHECK(answer_is(&a, SCEP_SUCCESS, FAIL_NONE));
@@ -266,6 +268,7 @@ TEST(what_the_backend_keeps_is_polled_for_no_client)
     ask(&a);
     CHECK_INT(decide(false), STORE_OK);
     CHECK(enrolled(1));
+    CHECK(gateway_settle(&g));
     let_obligations_run();
     poll(&a);
     CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
