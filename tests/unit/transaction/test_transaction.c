@@ -114,3 +114,16 @@ Test(match, another_csr_meets_an_unfinished_one)
         cr_assert_eq(match(&r, other), TRANSACTION_OTHER);
     }
 }
+
+/* Who was kept waiting may come for the outcome for as long as he could have been kept waiting. */
+Test(transaction, an_outcome_is_kept_until_it_would_have_expired)
+{
+    struct transaction_record r = record(TRANSACTION_REJECTED);
+    r.finished = NOW - 10 * WINDOW;
+    r.expires = NOW + 1;
+    cr_assert_eq(match(&r, same), TRANSACTION_ANSWER);
+    cr_assert_eq(match(&r, other), TRANSACTION_NEW);
+    r.expires = NOW;
+    cr_assert_eq(match(&r, same), TRANSACTION_NEW);
+    cr_assert_eq(match(&r, NULL), TRANSACTION_ANSWER);
+}
