@@ -40,8 +40,8 @@ const struct setting_row schema_gateway[] = {
      .help =
          "Unix socket for management (`scepgate challenge`, …), for root and the gateway's own user, mode "
          "0600. Default: admin.sock in the state folder."},
-    {"admin.approvers", SETTING_LIST, AT(admin_approvers), 0, 64, "[]", .flags = SETTING_FROZEN | SETTING_LOCAL,
-     .check = form_user,
+    {"admin.approvers", SETTING_LIST, AT(admin_approvers), 0, 64, "[]",
+     .flags = SETTING_FROZEN | SETTING_LOCAL, .check = form_user,
      .help =
          "Users, by name or number, who may use the socket as well, to look at requests and to approve or "
          "deny them, and for nothing else. The socket's mode is then 0666, and who asks is checked by the "
