@@ -93,7 +93,8 @@ TEST(a_newer_version_is_refused)
 
 /* As a program of version 1 left it. */
 static const char to_version_1[] =
-    "DROP INDEX transactions_limited;"
+    "DROP INDEX transactions_limited; DROP INDEX transactions_renews;"
+    "ALTER TABLE transactions DROP COLUMN renews;"
     "ALTER TABLE transactions DROP COLUMN decision; ALTER TABLE transactions DROP COLUMN approvals_needed;"
     "ALTER TABLE transactions DROP COLUMN approved_by; ALTER TABLE transactions DROP COLUMN limited;"
     "PRAGMA user_version = 1";
