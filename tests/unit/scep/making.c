@@ -67,10 +67,10 @@ struct bytes der_concat(const struct bytes *parts, size_t count)
 
 struct bytes der_repeat(struct bytes element, size_t count)
 {
-    struct bytes all = NOTHING;
-    for (size_t i = 0; i < count; i++)
-        all = CONCAT(all, element);
-    return all;
+    uint8_t *all = room(count * element.len);
+    for (size_t i = 0; i < count && element.len; i++)
+        memcpy(all + i * element.len, element.data, element.len);
+    return bytes_of(all, count * element.len);
 }
 
 struct bytes der_join(uint8_t tag, const struct bytes *parts, size_t count)
