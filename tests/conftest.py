@@ -9,6 +9,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
 
 from gateway import Gateway  # noqa: E402
 
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "requirement(*ids): the lines of conformance/requirements.txt that a test holds")
+    config.addinivalue_line("markers", "quirk(*ids): the lines of conformance/quirks.txt that a test holds")
+
+
 ONE_TIME = {"backend": "ca", "challenge": {"type": "one_time", "failure_limit": 0}}
 OPEN = {"backend": "ca", "challenge": {"type": "none"}}
 ALIASES = {
