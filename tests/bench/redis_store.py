@@ -55,7 +55,7 @@ def fill(build, redis, kind, count):
     place = redis.description
     out = subprocess.run([str(build / "tests/bench/bench_fill"), "--address", place["addresses"][0], "--user", place["user"],
                           "--password", place["password"], "--prefix", f"{kind}:", "--kind", kind, "--count", str(count)],
-                         check=True, capture_output=True, text=True).stdout
+                         check=True, stdout=subprocess.PIPE, text=True).stdout
     # What lives for minutes only (ids of operations) is not what a record costs; it is counted apart.
     memory = used_memory(redis) - before
     passing = passing_memory(redis, f"{kind}:")
@@ -99,8 +99,12 @@ def measure_enrolments(load, build, folder, size):
 
 
 def measure_memory(build, size):
-    with redis_servers.start("single", settings={"appendonly": "no"}) as redis:
-        return {kind: fill(build, redis, kind, size["records"]) for kind in ("challenge", "pending")}
+    figures = {}
+    for kind in ("challenge", "pending"):
+        with redis_servers.start("single", settings={"appendonly": "no"}) as redis:
+            print(f"{size['records']} records: {kind}", file=sys.stderr, flush=True)
+            figures[kind] = fill(build, redis, kind, size["records"])
+    return figures
 
 
 def table(rounds, memory, size, command):
