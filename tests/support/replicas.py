@@ -67,6 +67,8 @@ class Replicas:
             self.balancer.close()
         for gateway in self.gateways:
             gateway.close()
+            for other in self.gateways:
+                other.redis = None  # it has been looked through for all
 
     # ---- speaking, as a Gateway does --------------------------------------------------------------------
 
