@@ -30,8 +30,7 @@ REQUIREMENT_IDS = [f"{section}-{number:02}" for section, count in SECTIONS.items
 # What of the clients' habits shows on the wire; the numbers have gaps where a line was about something else.
 QUIRK_IDS = ("1 2 3 4 5 8 11 13 18 19 20 22 23 24 25 27 28 29 32 40 41 42 43 44 46 50 51 52 53 54 56 57 58 60 64 67 69 70 71 73 74 75 77 78 "
              "83 84 85 86 87 88 89a 89b 89c 89d 89e 89f 89h 89i").split()
-FEATURES = {"manual": "pending requests and polling", "proto": "rollover",
-            "later": "GetCert, GetCRL and revocation", "upstream": "a SCEP backend"}
+FEATURES = {"rollover": "rollover", "later": "GetCert, GetCRL and revocation"}
 
 
 @dataclass

@@ -36,7 +36,7 @@ MARKED = {"test_one": ["A-01"], "test_two": ["A-02"]}
     ([row("")], "A-01 needs tests"),
     ([row("test_one ; na: also a reason")], "A-01 needs tests"),
     ([row("test_one ; open nothing: x")], "names no feature"),
-    ([row("test_one ; open manual")], "names no feature"),
+    ([row("test_one ; open later")], "names no feature"),
     ([row("test_one ; departs 9999")], "decision 9999, which does not exist"),
 ])
 def test_a_catalogue_with_a_fault_is_found_out(rows, fault):
@@ -46,8 +46,8 @@ def test_a_catalogue_with_a_fault_is_found_out(rows, fault):
 @pytest.mark.parametrize("how,results,outcome", [
     ("test_one", {"test_one": True}, "pass"), ("test_one", {"test_one": False}, "fail"), ("test_one", {}, "not run"),
     ("test_one test_two", {"test_one": True, "test_two": False}, "fail"), ("na: x", {}, "not applicable"),
-    ("open manual: x", {}, "open"), ("test_one ; open manual: x", {"test_one": True}, "open"),
-    ("test_one ; open manual: x", {"test_one": False}, "fail"),
+    ("open later: x", {}, "open"), ("test_one ; open later: x", {"test_one": True}, "open"),
+    ("test_one ; open later: x", {"test_one": False}, "fail"),
 ])
 def test_outcomes(how, results, outcome):
     assert row(how).outcome(results) == outcome

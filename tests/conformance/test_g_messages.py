@@ -205,7 +205,7 @@ def test_J_05_payload_must_fit_the_type(shared):
 
 @requirement("J-02")
 @pytest.mark.parametrize("value", ["17", "20", "21", "22"])
-def test_J_02_types_that_are_not_served_yet_are_refused(shared, value):
+def test_J_02_no_type_takes_what_belongs_to_another(shared, value):
     found = outcome(shared, message_type=value)
     assert found[0] == FAILURE
 
