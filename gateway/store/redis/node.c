@@ -31,7 +31,7 @@ struct redis_node {
     struct batch batch;
     char fence_base[REDIS_BASE_SIZE]; /* of the newest fence */
     bool unconfirmed;                 /* by too few replicas, as far as the newest WAIT knows */
-    int64_t last_sent;
+    int64_t last_sent, last_fenced;
     bool opened_before;
     bool marked;
     char problem[240];
@@ -154,7 +154,7 @@ static void send_fence(struct redis_node *n, const char *base)
     n->batch.fenced = false;
     if (base != n->fence_base)
         snprintf(n->fence_base, sizeof n->fence_base, "%s", base);
-    n->last_sent = router_now();
+    n->last_sent = n->last_fenced = router_now();
     redis_link_send(n->link, NULL, &fence, 0, fence_set, n);
     redis_link_send(n->link, NULL, &wait, o->wait_deadline, replicas_told, n);
     arguments_free(&fence);
@@ -355,11 +355,11 @@ void redis_node_tick(struct redis_node *n)
 {
     if (n->waiting.first)
         drop_overdue(n);
-    if (!redis_node_ready(n) || redis_link_expected(n->link) > 0 ||
-        router_now() - n->last_sent < SIGN_OF_LIFE)
+    if (!redis_node_ready(n))
         return;
-    if (n->unconfirmed) /* do the replicas confirm again? */
+    /* Do the replicas confirm again? What promises nothing goes on meanwhile, and does not ask them. */
+    if (n->unconfirmed && !n->batch.open && router_now() - n->last_fenced >= SIGN_OF_LIFE)
         send_fence(n, n->fence_base);
-    else
+    else if (redis_link_expected(n->link) == 0 && router_now() - n->last_sent >= SIGN_OF_LIFE)
         send_words(n, "PING");
 }
