@@ -122,7 +122,8 @@ static void open_one(struct gateway *g, const char *yaml, const char *ring)
 
 static void turn(void)
 {
-    event_base_loop(a.rig.base, EVLOOP_NONBLOCK);
+    if (a.replicas)
+        event_base_loop(a.rig.base, EVLOOP_NONBLOCK);
     if (b.replicas)
         event_base_loop(b.rig.base, EVLOOP_NONBLOCK);
     usleep(1000);
