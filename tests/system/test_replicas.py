@@ -5,6 +5,7 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import identities
 import pytest
 import redis_servers
 import scepmsg
@@ -149,6 +150,21 @@ def test_one_transaction_at_all_replicas_at_once(fleets):
         device.insist()
         assert {reply.issued(device.request)[0] for reply in replies if reply.status == scepmsg.SUCCESS} <= set(device.got)
     assert len(stored(fleet)) == 5
+
+
+def test_what_one_issued_another_renews_once(fleets):
+    fleet = fleets().start()
+    request, _, certificate = fleet.gateways[0].enrol()
+    old = identities.Identity(private=request.identity.key, certificate=certificate)
+    renewals = [gateway.request(identity=old, csr=identities.csr(identities.key(number=f"renewed-{number}"), "CN=device"), message_type="17")
+                for number, gateway in enumerate(fleet.gateways)]
+    replies = all_at_once([lambda gateway=gateway, renewal=renewal: gateway.reply(renewal)
+                           for gateway, renewal in zip(fleet.gateways, renewals)])
+    granted = [reply for reply in replies if reply.status == scepmsg.SUCCESS]
+    assert granted, "nobody renewed what the first had issued"
+    renews = [row for row in fleet.gateways[-1].audit("certificate.issued") if row["details"].get("renews")]
+    assert len(renews) == len(granted)
+    assert {int(row["details"]["renews"], 16) for row in renews} == {identities.load(certificate).serial_number}
 
 
 # ---- one RA identity, the same settings ----------------------------------------------------------------------
