@@ -8,7 +8,8 @@ const char *record_kind_name(enum store_kind kind)
     static const char *const names[STORE_KIND_COUNT] = {
         [STORE_KIND_CHALLENGE] = "challenges",     [STORE_KIND_TRANSACTION] = "transactions",
         [STORE_KIND_CERTIFICATE] = "certificates", [STORE_KIND_RA] = "RA identities",
-        [STORE_KIND_OBLIGATION] = "obligations",   [STORE_KIND_AUDIT] = "audit rows",
+        [STORE_KIND_OBLIGATION] = "obligations",   [STORE_KIND_CRL] = "CRLs",
+        [STORE_KIND_AUDIT] = "audit rows",
     };
     return names[kind];
 }
@@ -16,9 +17,13 @@ const char *record_kind_name(enum store_kind kind)
 size_t record_count(const struct store_answer *a, enum store_kind kind)
 {
     const size_t counts[STORE_KIND_COUNT] = {
-        [STORE_KIND_CHALLENGE] = a->challenge_count,     [STORE_KIND_TRANSACTION] = a->transaction_count,
-        [STORE_KIND_CERTIFICATE] = a->certificate_count, [STORE_KIND_RA] = a->ra_count,
-        [STORE_KIND_OBLIGATION] = a->obligation_count,   [STORE_KIND_AUDIT] = a->event_count,
+        [STORE_KIND_CHALLENGE] = a->challenge_count,
+        [STORE_KIND_TRANSACTION] = a->transaction_count,
+        [STORE_KIND_CERTIFICATE] = a->certificate_count,
+        [STORE_KIND_RA] = a->ra_count,
+        [STORE_KIND_OBLIGATION] = a->obligation_count,
+        [STORE_KIND_CRL] = a->crl_count,
+        [STORE_KIND_AUDIT] = a->event_count,
     };
     return counts[kind];
 }
@@ -36,6 +41,8 @@ const void *record_at(const struct store_answer *a, enum store_kind kind, size_t
         return &a->ras[i];
     case STORE_KIND_OBLIGATION:
         return &a->obligations[i];
+    case STORE_KIND_CRL:
+        return &a->crls[i];
     case STORE_KIND_AUDIT:
         return &a->events[i];
     case STORE_KIND_COUNT:
@@ -53,6 +60,7 @@ void record_import(struct store_request *r, enum store_kind kind, const void *re
     r->import.certificate = kind == STORE_KIND_CERTIFICATE ? record : NULL;
     r->import.ra = kind == STORE_KIND_RA ? record : NULL;
     r->import.obligation = kind == STORE_KIND_OBLIGATION ? record : NULL;
+    r->import.crl = kind == STORE_KIND_CRL ? record : NULL;
     r->import.event = kind == STORE_KIND_AUDIT ? record : NULL;
 }
 

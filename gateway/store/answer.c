@@ -53,6 +53,8 @@ static void *grow(struct arena *arena, const void *items, size_t count, size_t s
 DEFINE_ADD(transaction, struct transaction_record, transactions, transaction_count)
 DEFINE_ADD(challenge, struct challenge_record, challenges, challenge_count)
 DEFINE_ADD(certificate, struct certificate_record, certificates, certificate_count)
+DEFINE_ADD(revocation, struct revocation, revocations, revocation_count)
+DEFINE_ADD(crl, struct crl_record, crls, crl_count)
 DEFINE_ADD(ra, struct ra_record, ras, ra_count)
 DEFINE_ADD(obligation, struct obligation, obligations, obligation_count)
 DEFINE_ADD(event, struct audit_event, events, event_count)

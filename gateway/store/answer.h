@@ -18,6 +18,8 @@ void answer_refuse(struct store_answer *a, enum store_outcome outcome, const cha
 struct transaction_record *answer_add_transaction(struct store_answer *a);
 struct challenge_record *answer_add_challenge(struct store_answer *a);
 struct certificate_record *answer_add_certificate(struct store_answer *a);
+struct revocation *answer_add_revocation(struct store_answer *a);
+struct crl_record *answer_add_crl(struct store_answer *a);
 struct ra_record *answer_add_ra(struct store_answer *a);
 struct obligation *answer_add_obligation(struct store_answer *a);
 struct audit_event *answer_add_event(struct store_answer *a);

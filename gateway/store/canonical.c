@@ -128,6 +128,15 @@ static void write_obligation(struct buffer *out, const struct obligation *o)
     put_number(out, o->given_up);
 }
 
+static void write_crl(struct buffer *out, const struct crl_record *r)
+{
+    put_text(out, r->ca_sha256);
+    put_number(out, r->number);
+    put_bytes(out, r->der);
+    put_number(out, r->this_update);
+    put_number(out, r->next_update);
+}
+
 static void write_event(struct buffer *out, const struct audit_event *e)
 {
     put_text(out, e->event);
@@ -156,6 +165,9 @@ void canonical_write(struct buffer *out, enum store_kind kind, const void *recor
         return;
     case STORE_KIND_OBLIGATION:
         write_obligation(out, record);
+        return;
+    case STORE_KIND_CRL:
+        write_crl(out, record);
         return;
     case STORE_KIND_AUDIT:
         write_event(out, record);

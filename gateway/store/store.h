@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "store/keys.h"
+#include "store/revocation.h"
 
 struct store;
 struct clock;
@@ -121,8 +122,23 @@ struct certificate_record {
     const char *subject;
     struct bytes der;
     int64_t not_before, not_after;
-    int64_t recorded, revoked; /* revoked: 0 when not */
-    int revocation_reason;
+    int64_t recorded, revoked; /* revoked: 0 when not; of one that was held first: since it is held */
+    int revocation_reason;     /* enum revocation_reason */
+};
+
+/* A revoked certificate as a CRL lists it. */
+struct revocation {
+    const char *serial; /* hex */
+    int64_t revoked;
+    int reason; /* enum revocation_reason */
+};
+
+/* The newest CRL of a CA, for all replicas. */
+struct crl_record {
+    const char *ca_sha256; /* hex, of the CA certificate's DER */
+    int64_t number;        /* from 1 on; it only rises */
+    struct bytes der;
+    int64_t this_update, next_update; /* ms, as the CRL says */
 };
 
 /* RA identities of an alias, newest generation first. */
@@ -139,7 +155,8 @@ struct ra_record {
 struct obligation {
     const char *id; /* kind and reference make it: one per pair */
     const char *alias;
-    const char *kind;      /* "submission.resume", "transaction.expire", "ra.renew", "retention.sweep" */
+    const char
+        *kind; /* "submission.resume", "transaction.expire", "ra.renew", "retention.sweep", "crl.publish" */
     const char *reference; /* transaction record id, "" … */
     int64_t due;
     int attempts;
@@ -203,7 +220,17 @@ enum store_operation {
     /* certificates */
     STORE_CERTIFICATE_FIND, /* by alias, issuer, serial */
     STORE_CERTIFICATE_LIST,
-    STORE_CERTIFICATE_REVOKE, /* -> OK | NOT_FOUND */
+    /* Revokes or, with REASON_CERTIFICATE_HOLD, holds; one that is held may be revoked for good, and stays
+     * revoked since it was held. -> OK, with the record | NOT_FOUND | CONFLICT (revoked for good, or held and
+     * asked to hold again): certificates[0] */
+    STORE_CERTIFICATE_REVOKE,
+    /* -> OK, with the record | NOT_FOUND | STALE (it is not on hold): certificates[0] */
+    STORE_CERTIFICATE_RELEASE,
+    /* the revoked ones of an issuer, held ones among them, in pages over all aliases -> OK, revocations[], `next` */
+    STORE_REVOKED_LIST,
+    /* CRLs: of the alias "" */
+    STORE_CRL_FIND, /* -> OK, crls[0] (none when its number is `known_number`) | NOT_FOUND */
+    STORE_CRL_PUT,  /* -> OK | STALE (the stored number is not smaller): crls[0] */
     /* RA identity */
     STORE_RA_LIST, /* of an alias */
     STORE_RA_PUT,  /* insert or replace a generation, and its certificate -> OK | STALE (lease lost) */
@@ -220,8 +247,10 @@ enum store_operation {
     /* walks every chain -> OK, `total` = their rows ever | CONFLICT with `total` = sequence of the first bad row,
      * `reason` = in which chain, when there are several */
     STORE_AUDIT_VERIFY,
-    STORE_SWEEP, /* deletes what retention says, in bounded steps -> OK, `total` = rows deleted */
-    STORE_PING,  /* a durable write -> OK */
+    /* deletes what retention says, in bounded steps -> OK, `total` = rows deleted. A revoked certificate stays
+     * for STORE_REVOKED_KEPT after its end, whatever retention says. */
+    STORE_SWEEP,
+    STORE_PING, /* a durable write -> OK */
     /* replicas: what an embedded store has nobody to share with answers OK with no rows */
     STORE_TALLY,    /* adds to counters -> OK, tallies[] in the order of the request; not durable */
     STORE_ANNOUNCE, /* says that this process is alive -> OK, replicas[]: the others */
@@ -245,7 +274,7 @@ enum store_outcome {
     STORE_FINISHED, /* begin, claim, advance: transactions[0] holds the outcome */
     STORE_TAKEN,    /* begin: the challenge has no use left, is revoked or expired; see challenges[0] */
     STORE_FULL,     /* begin: `pass_limit` is reached */
-    STORE_STALE,    /* a newer claim exists; decide: it waits for no decision */
+    STORE_STALE, /* a newer claim exists; decide: it waits for no decision; release: not on hold; CRL: not newer */
     STORE_UNAVAILABLE,
     STORE_UNKNOWN,
 };
@@ -261,6 +290,10 @@ struct obligation_new {
 
 #define STORE_TALLIES_MAX 64
 
+/* ms. A certificate has to be on one CRL that was made after its end (RFC 5280, 3.3): `ended_after` may be so
+ * long ago, and is always whole. */
+#define STORE_REVOKED_KEPT (INT64_C(31) * 86400000)
+
 /* What is exported and imported. Named leases are not: their holders are gone. */
 enum store_kind {
     STORE_KIND_CHALLENGE,
@@ -268,6 +301,7 @@ enum store_kind {
     STORE_KIND_CERTIFICATE,
     STORE_KIND_RA,
     STORE_KIND_OBLIGATION,
+    STORE_KIND_CRL,
     STORE_KIND_AUDIT, /* in the order of their times; sequence and hash are made anew on import */
     STORE_KIND_COUNT
 };
@@ -387,8 +421,23 @@ struct store_request {
         } certificate_find;
         struct {
             const char *alias, *issuer_sha256, *serial;
-            int reason;
+            int reason; /* enum revocation_reason */
         } certificate_revoke;
+        struct {
+            const char *alias, *issuer_sha256, *serial;
+        } certificate_release;
+        struct {
+            const char *issuer_sha256;
+            int64_t ended_after; /* only those whose not_after is not before this */
+            const char *after;   /* cursor; NULL: from the start */
+            int limit;           /* 1..1000 */
+        } revoked_list;
+
+        struct {
+            const char *ca_sha256;
+            int64_t known_number; /* 0: none */
+        } crl_find;
+        struct crl_record crl_put;
 
         struct {
             const char *alias;
@@ -461,6 +510,7 @@ struct store_request {
             const struct certificate_record *certificate;
             const struct ra_record *ra;
             const struct obligation *obligation;
+            const struct crl_record *crl;
             const struct audit_event *event; /* a repeat is known by its operation id alone */
         } import;
         struct {
@@ -486,6 +536,10 @@ struct store_answer {
     size_t challenge_count;
     const struct certificate_record *certificates;
     size_t certificate_count;
+    const struct revocation *revocations;
+    size_t revocation_count;
+    const struct crl_record *crls;
+    size_t crl_count;
     const struct ra_record *ras; /* newest first */
     size_t ra_count;
     const struct obligation *obligations;

@@ -21,6 +21,8 @@ const char *redis_import_alias(struct redis_call *c)
         return i->ra->alias;
     case STORE_KIND_OBLIGATION:
         return i->obligation->alias;
+    case STORE_KIND_CRL:
+        return "";
     case STORE_KIND_AUDIT:
         return i->event->alias;
     case STORE_KIND_COUNT:
@@ -73,6 +75,10 @@ void redis_import_arguments(struct redis_call *c, struct arguments *a)
         argument_number(a, "wanted", i->obligation->due);
         argument_number(a, "attempts", i->obligation->attempts);
         argument_text(a, "given_up", i->obligation->given_up ? "1" : "");
+        break;
+    case STORE_KIND_CRL:
+        argument_text(a, "of", record_crl.letter);
+        record_put(a, "r", &record_crl, i->crl);
         break;
     case STORE_KIND_AUDIT:
         put_event(a, i->event);

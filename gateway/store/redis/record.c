@@ -114,6 +114,19 @@ static const struct record_field certificate_fields[] = {
     X("reason", COUNT, revocation_reason),
 };
 
+static const struct record_field revocation_fields[] = {
+    ROW(revocation, "serial", TEXT, serial, .needed = true),
+    ROW(revocation, "revoked", NUMBER, revoked, .least = 1),
+    ROW(revocation, "reason", COUNT, reason),
+};
+
+#define L(name, form, member, ...) ROW(crl_record, name, form, member, ##__VA_ARGS__)
+static const struct record_field crl_fields[] = {
+    L("id", TEXT, ca_sha256, .needed = true), L("number", NUMBER, number, .least = 1),
+    L("der", BYTES, der, .needed = true),     L("this_update", NUMBER, this_update),
+    L("next_update", NUMBER, next_update),
+};
+
 #define R(name, form, member, ...) ROW(ra_record, name, form, member, ##__VA_ARGS__)
 static const struct record_field ra_fields[] = {
     R("id", NUMBER, generation, .needed = true),
@@ -164,6 +177,8 @@ static const struct record_field tally_fields[] = {
 DEFINE_ADD(challenge)
 DEFINE_ADD(transaction)
 DEFINE_ADD(certificate)
+DEFINE_ADD(revocation)
+DEFINE_ADD(crl)
 DEFINE_ADD(ra)
 DEFINE_ADD(obligation)
 DEFINE_ADD(event)
@@ -196,6 +211,17 @@ const struct record_kind record_certificate = {.noun = "certificate",
                                                .alias = offsetof(struct certificate_record, alias),
                                                .has_alias = true,
                                                .add = add_certificate};
+const struct record_kind record_revocation = {.noun = "revocation",
+                                              .rows = "revocations",
+                                              FIELDS(revocation),
+                                              .size = sizeof(struct revocation),
+                                              .add = add_revocation};
+const struct record_kind record_crl = {.noun = "CRL",
+                                       .rows = "crls",
+                                       .letter = "v",
+                                       FIELDS(crl),
+                                       .size = sizeof(struct crl_record),
+                                       .add = add_crl};
 const struct record_kind record_ra = {.noun = "RA identity",
                                       .rows = "ras",
                                       .letter = "r",
@@ -228,8 +254,8 @@ const struct record_kind record_tally = {.noun = "count of failures",
                                          .add = add_tally};
 
 const struct record_kind *const record_kinds[] = {
-    &record_challenge,  &record_transaction, &record_certificate, &record_ra,
-    &record_obligation, &record_event,       &record_replica,     &record_tally,
+    &record_challenge, &record_transaction, &record_certificate, &record_revocation, &record_crl,
+    &record_ra,        &record_obligation,  &record_event,       &record_replica,    &record_tally,
 };
 const size_t record_kind_count = sizeof record_kinds / sizeof *record_kinds;
 

@@ -24,8 +24,8 @@ struct record_kind {
     void *(*add)(struct store_answer *answer);
 };
 
-extern const struct record_kind record_challenge, record_transaction, record_certificate, record_ra,
-    record_obligation, record_event, record_replica, record_tally;
+extern const struct record_kind record_challenge, record_transaction, record_certificate, record_revocation,
+    record_crl, record_ra, record_obligation, record_event, record_replica, record_tally;
 extern const struct record_kind *const record_kinds[];
 extern const size_t record_kind_count;
 
