@@ -140,28 +140,51 @@ void sqlite_certificate_again(struct sqlite_writer *w, struct sqlite_call *c)
     query_end(&q);
 }
 
-/* One that is revoked already keeps its first time and reason, and says OK. */
+/* Finds what is to be revoked or released: its row is then the call's reference, and it is in the answer. */
+static bool find_mine(struct sqlite_writer *w, struct sqlite_call *c, struct query q,
+                      struct certificate_record *have)
+{
+    if (query_row(&q))
+        c->reference = read_row(&q, c->answer->arena, have);
+    query_end(&q);
+    c->answer->outcome = c->reference == 0 ? STORE_NOT_FOUND : STORE_OK;
+    return c->reference != 0 && w->link.error == SQLITE_OK;
+}
+
+static void mark(struct sqlite_writer *w, struct sqlite_call *c, int64_t revoked, int reason)
+{
+    struct query q = query_start(&w->link, SQL_CERTIFICATE_UPDATE);
+    query_put_number(&q, revoked);
+    query_put_number(&q, reason);
+    query_put_number(&q, c->reference);
+    query_run(&q);
+    c->changed = true;
+}
+
 void sqlite_certificate_revoke(struct sqlite_writer *w, struct sqlite_call *c)
 {
     const __typeof__(c->request->certificate_revoke) *v = &c->request->certificate_revoke;
-    struct query q = by_name(&w->link, v->alias, v->issuer_sha256, v->serial);
     struct certificate_record have = {0};
-    if (query_row(&q))
-        c->reference = read_row(&q, NULL, &have);
-    query_end(&q);
-    if (c->reference == 0) {
-        c->answer->outcome = STORE_NOT_FOUND;
+    if (!find_mine(w, c, by_name(&w->link, v->alias, v->issuer_sha256, v->serial), &have))
         return;
-    }
-    c->answer->outcome = STORE_OK;
-    if (have.revoked == 0) {
-        struct query update = query_start(&w->link, SQL_CERTIFICATE_UPDATE);
-        query_put_number(&update, w->now);
-        query_put_number(&update, v->reason);
-        query_put_number(&update, c->reference);
-        query_run(&update);
-        c->changed = true;
-    }
+    bool held = have.revoked != 0 && have.revocation_reason == REASON_CERTIFICATE_HOLD;
+    if (have.revoked != 0 && (!held || v->reason == REASON_CERTIFICATE_HOLD))
+        c->answer->outcome = STORE_CONFLICT;
+    else
+        mark(w, c, held ? have.revoked : w->now, v->reason);
+    sqlite_certificate_again(w, c);
+}
+
+void sqlite_certificate_release(struct sqlite_writer *w, struct sqlite_call *c)
+{
+    const __typeof__(c->request->certificate_release) *v = &c->request->certificate_release;
+    struct certificate_record have = {0};
+    if (!find_mine(w, c, by_name(&w->link, v->alias, v->issuer_sha256, v->serial), &have))
+        return;
+    if (have.revoked == 0 || have.revocation_reason != REASON_CERTIFICATE_HOLD)
+        c->answer->outcome = STORE_STALE;
+    else
+        mark(w, c, 0, 0);
     sqlite_certificate_again(w, c);
 }
 

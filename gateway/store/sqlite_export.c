@@ -11,6 +11,7 @@ static const struct listing {
     [STORE_KIND_CERTIFICATE] = {SQL_EXPORT_CERTIFICATES, 0, sqlite_certificate_add},
     [STORE_KIND_RA] = {SQL_EXPORT_RAS, 7, sqlite_ra_add},
     [STORE_KIND_OBLIGATION] = {SQL_EXPORT_OBLIGATIONS, 0, sqlite_obligation_add},
+    [STORE_KIND_CRL] = {SQL_EXPORT_CRLS, 0, sqlite_crl_add},
     [STORE_KIND_AUDIT] = {SQL_EXPORT_AUDIT, 0, sqlite_audit_add},
 };
 

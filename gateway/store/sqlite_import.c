@@ -15,6 +15,7 @@ static sqlite_row_import *const imports[STORE_KIND_COUNT] = {
     [STORE_KIND_CERTIFICATE] = sqlite_certificate_import,
     [STORE_KIND_RA] = sqlite_ra_import,
     [STORE_KIND_OBLIGATION] = sqlite_obligation_import,
+    [STORE_KIND_CRL] = sqlite_crl_import,
     [STORE_KIND_AUDIT] = import_event,
 };
 

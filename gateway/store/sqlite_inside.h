@@ -174,7 +174,9 @@ sqlite_read_handler sqlite_transaction_recall, sqlite_transaction_find, sqlite_t
 sqlite_write_handler sqlite_transaction_begin, sqlite_transaction_claim, sqlite_transaction_advance,
     sqlite_transaction_decide, sqlite_transaction_again;
 sqlite_read_handler sqlite_certificate_find, sqlite_certificate_list;
-sqlite_write_handler sqlite_certificate_revoke, sqlite_certificate_again;
+sqlite_write_handler sqlite_certificate_revoke, sqlite_certificate_release, sqlite_certificate_again;
+sqlite_read_handler sqlite_revoked_list, sqlite_crl_find;
+sqlite_write_handler sqlite_crl_put;
 sqlite_read_handler sqlite_ra_list;
 sqlite_write_handler sqlite_ra_put;
 sqlite_write_handler sqlite_lease_take, sqlite_lease_drop;
@@ -232,13 +234,13 @@ int64_t sqlite_audit_prune(struct sqlite_writer *w, int64_t until, int64_t limit
 
 /* The row of a kind, as an export gives it, added to the answer. */
 typedef void sqlite_row_add(struct query *row, struct store_answer *answer);
-sqlite_row_add sqlite_challenge_add, sqlite_transaction_add, sqlite_certificate_add, sqlite_ra_add,
-    sqlite_obligation_add, sqlite_audit_add;
+sqlite_row_add sqlite_challenge_add, sqlite_transaction_add, sqlite_certificate_add, sqlite_crl_add,
+    sqlite_ra_add, sqlite_obligation_add, sqlite_audit_add;
 
 /* Writes the record of an import request when it is ABSENT. */
 typedef enum sqlite_presence sqlite_row_import(struct sqlite_writer *w, struct sqlite_call *c);
 sqlite_row_import sqlite_challenge_import, sqlite_transaction_import, sqlite_certificate_import,
-    sqlite_ra_import, sqlite_obligation_import;
+    sqlite_crl_import, sqlite_ra_import, sqlite_obligation_import;
 
 /* A page of a list, scanned from the newest row on, some rows at a turn. */
 struct sqlite_list {

@@ -89,6 +89,11 @@ static const char *const steps[] = {
     "ALTER TABLE transactions ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE transactions ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX transactions_limited ON transactions(alias, created) WHERE limited = 1;",
+
+    /* version 4: CRLs */
+    "CREATE INDEX certificate_revoked ON certificate(issuer_sha256, not_after) WHERE revoked <> 0;"
+    "CREATE TABLE crl(sequence INTEGER PRIMARY KEY, ca_sha256 TEXT NOT NULL UNIQUE, number INTEGER NOT NULL,"
+    " der BLOB NOT NULL, this_update INTEGER NOT NULL, next_update INTEGER NOT NULL);",
 };
 
 #define NEWEST ((int)(sizeof steps / sizeof *steps))

@@ -50,6 +50,7 @@ void sqlite_sweep(struct sqlite_writer *w, struct sqlite_call *c)
     sweep_rows(&s, SQL_SWEEP_TRANSACTIONS, ages->finished_transaction);
     sweep_rows(&s, SQL_SWEEP_OBLIGATIONS, ages->finished_transaction);
     sweep_rows(&s, SQL_SWEEP_CERTIFICATES, ages->certificate);
+    sweep_rows(&s, SQL_SWEEP_REVOKED, store_revoked_age(ages->certificate));
     sweep_rows(&s, SQL_SWEEP_RAS, ages->certificate);
     if (ages->audit >= 0 && s.left > 0)
         s.deleted += sqlite_audit_prune(w, w->now - ages->audit, s.left);

@@ -17,6 +17,13 @@ void store_submit(struct store *s, const struct store_request *r, store_done *do
     s->type->submit(s, r, done, context);
 }
 
+int64_t store_revoked_age(int64_t certificate_age)
+{
+    if (certificate_age < 0 || certificate_age > STORE_REVOKED_KEPT)
+        return certificate_age;
+    return STORE_REVOKED_KEPT;
+}
+
 bool store_ready(const struct store *s, char *problem, size_t size)
 {
     return s->type->ready(s, problem, size);

@@ -571,6 +571,8 @@ struct store {
     const struct store_type *type;
 };
 
+/* The age at which a sweep deletes revoked certificates, of that at which it deletes others. */
+int64_t store_revoked_age(int64_t certificate_age);
 /* Zeroes the request and gives it a fresh operation id. */
 void store_request_init(struct store_request *r, enum store_operation operation);
 void store_submit(struct store *s, const struct store_request *r, store_done *done, void *context);

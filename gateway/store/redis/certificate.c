@@ -11,6 +11,11 @@ const char *redis_certificate_revoke_alias(struct redis_call *c)
     return c->request->certificate_revoke.alias;
 }
 
+const char *redis_certificate_release_alias(struct redis_call *c)
+{
+    return c->request->certificate_release.alias;
+}
+
 static void put_name(struct arguments *a, const char *issuer_sha256, const char *serial)
 {
     uint8_t name[RECORD_NAME_SIZE];
@@ -38,4 +43,9 @@ void redis_certificate_revoke(struct redis_call *c, struct arguments *a)
 {
     put_name(a, c->request->certificate_revoke.issuer_sha256, c->request->certificate_revoke.serial);
     argument_number(a, "reason", c->request->certificate_revoke.reason);
+}
+
+void redis_certificate_release(struct redis_call *c, struct arguments *a)
+{
+    put_name(a, c->request->certificate_release.issuer_sha256, c->request->certificate_release.serial);
 }

@@ -253,9 +253,13 @@ void redis_sealed_list(struct redis_call *c)
 void redis_export(struct redis_call *c)
 {
     static const struct record_kind *const kinds[STORE_KIND_COUNT] = {
-        [STORE_KIND_CHALLENGE] = &record_challenge,     [STORE_KIND_TRANSACTION] = &record_transaction,
-        [STORE_KIND_CERTIFICATE] = &record_certificate, [STORE_KIND_RA] = &record_ra,
-        [STORE_KIND_OBLIGATION] = &record_obligation,   [STORE_KIND_AUDIT] = &record_event,
+        [STORE_KIND_CHALLENGE] = &record_challenge,
+        [STORE_KIND_TRANSACTION] = &record_transaction,
+        [STORE_KIND_CERTIFICATE] = &record_certificate,
+        [STORE_KIND_RA] = &record_ra,
+        [STORE_KIND_OBLIGATION] = &record_obligation,
+        [STORE_KIND_CRL] = &record_crl,
+        [STORE_KIND_AUDIT] = &record_event,
     };
     const __typeof__(c->request->export) *x = &c->request->export;
     if (x->kind == STORE_KIND_AUDIT)

@@ -204,8 +204,10 @@ redis_alias_of redis_recall_alias, redis_begin_alias, redis_claim_alias, redis_a
     redis_decide_alias, redis_find_alias;
 redis_put_arguments redis_recall, redis_begin, redis_claim, redis_advance, redis_decide, redis_find;
 redis_complete redis_begun;
-redis_alias_of redis_certificate_find_alias, redis_certificate_revoke_alias;
-redis_put_arguments redis_certificate_find, redis_certificate_revoke;
+redis_alias_of redis_certificate_find_alias, redis_certificate_revoke_alias, redis_certificate_release_alias;
+redis_put_arguments redis_certificate_find, redis_certificate_revoke, redis_certificate_release;
+redis_handler redis_revoked_list;
+redis_put_arguments redis_crl_find, redis_crl_put;
 redis_alias_of redis_ra_list_alias, redis_ra_put_alias, redis_lease_alias;
 redis_put_arguments redis_ra_put, redis_lease;
 redis_alias_of redis_obligation_put_alias, redis_obligation_done_alias;

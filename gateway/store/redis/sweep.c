@@ -53,6 +53,7 @@ static void sweep_alias(struct redis_visit *v)
     put_age(&a, "used", ages->used_challenge);
     put_age(&a, "finished", ages->finished_transaction);
     put_age(&a, "certificate", ages->certificate);
+    put_age(&a, "revoked", store_revoked_age(ages->certificate));
     put_age(&a, "audit", ages->audit);
     redis_alias_tag(v->alias, tag);
     redis_send(c, &(struct redis_errand){.script = "sweep", .tag = tag, .step = swept, .context = v}, &a);

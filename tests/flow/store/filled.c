@@ -96,6 +96,20 @@ static void fill_ra(struct bench *b)
     ask_or_end(b, &revoke, STORE_OK);
 }
 
+static void fill_crls(struct bench *b)
+{
+    for (int ca = 1; ca <= 3; ca++) {
+        struct store_request put;
+        store_request_init(&put, STORE_CRL_PUT);
+        put.crl_put = (struct crl_record){.ca_sha256 = bench_id("ca", ca),
+                                          .number = 10 * ca,
+                                          .der = bytes_of_text("a CRL"),
+                                          .this_update = BENCH_START,
+                                          .next_update = BENCH_START + ca * DAY};
+        ask_or_end(b, &put, STORE_OK);
+    }
+}
+
 /* One waits, one is being worked on, one was given up. */
 static void fill_obligations(struct bench *b)
 {
@@ -145,9 +159,10 @@ void filled_open(struct bench *b)
     fill_transactions(b);
     fill_ra(b);
     fill_obligations(b);
+    fill_crls(b);
     filled_append(b, "request.accepted");
     filled_append(b, "certificate.issued");
     filled_append(b, "certificate.issued");
 }
 
-const size_t filled_rows[STORE_KIND_COUNT] = {5, 5, 2, 2, 3, 3};
+const size_t filled_rows[STORE_KIND_COUNT] = {5, 5, 2, 2, 3, 3, 3};

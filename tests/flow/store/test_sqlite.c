@@ -93,6 +93,7 @@ TEST(a_newer_version_is_refused)
 
 /* As a program of version 1 left it. */
 static const char to_version_1[] =
+    "DROP TABLE crl; DROP INDEX certificate_revoked;"
     "DROP INDEX transactions_limited; DROP INDEX transactions_renews;"
     "ALTER TABLE transactions DROP COLUMN renews;"
     "ALTER TABLE transactions DROP COLUMN decision; ALTER TABLE transactions DROP COLUMN approvals_needed;"
@@ -104,6 +105,13 @@ TEST(an_older_version_is_brought_up_with_what_it_holds)
     struct bench b;
     bench_open(&b);
     struct store_request begin = bench_begin("alpha", 1, 1, 0), find = bench_find("alpha", 1);
+    struct store_request import, list;
+    struct certificate_record revoked = bench_certificate("alpha", 1, 1);
+    revoked.revoked = BENCH_START;
+    store_request_init(&import, STORE_IMPORT);
+    import.import.kind = STORE_KIND_CERTIFICATE;
+    import.import.certificate = &revoked;
+    CHECK_INT(bench_outcome(&b, &import), STORE_OK);
     CHECK_INT(bench_outcome(&b, &begin), STORE_MINE);
     close_only(&b);
     sql(&b, to_version_1);
@@ -114,6 +122,12 @@ TEST(an_older_version_is_brought_up_with_what_it_holds)
     CHECK_INT(a->transactions[0].decision, DECISION_NONE);
     CHECK_TEXT(a->transactions[0].approved_by, "");
     CHECK(bytes_equal(a->transactions[0].sealed_csr, bytes_of_text("sealed request")));
+    store_answer_free(a);
+    store_request_init(&list, STORE_REVOKED_LIST);
+    list.revoked_list.issuer_sha256 = "aa11";
+    list.revoked_list.limit = 10;
+    a = bench_ask(&b, &list);
+    CHECK_INT(a->revocation_count, 1);
     store_answer_free(a);
     bench_close(&b);
 }

@@ -23,7 +23,8 @@ static struct store_answer *page(struct bench *b, enum store_kind kind, const ch
 static size_t count_of(const struct store_answer *a, enum store_kind kind)
 {
     const size_t counts[STORE_KIND_COUNT] = {a->challenge_count, a->transaction_count, a->certificate_count,
-                                             a->ra_count,        a->obligation_count,  a->event_count};
+                                             a->ra_count,        a->obligation_count,  a->crl_count,
+                                             a->event_count};
     return counts[kind];
 }
 
@@ -42,6 +43,8 @@ static struct store_request import_of(const struct store_answer *a, enum store_k
         r.import.ra = &a->ras[i];
     if (kind == STORE_KIND_OBLIGATION)
         r.import.obligation = &a->obligations[i];
+    if (kind == STORE_KIND_CRL)
+        r.import.crl = &a->crls[i];
     if (kind == STORE_KIND_AUDIT)
         r.import.event = &a->events[i];
     return r;
@@ -49,9 +52,9 @@ static struct store_request import_of(const struct store_answer *a, enum store_k
 
 static const void *record_of(const struct store_request *r)
 {
-    const void *const records[STORE_KIND_COUNT] = {r->import.challenge,   r->import.transaction,
-                                                   r->import.certificate, r->import.ra,
-                                                   r->import.obligation,  r->import.event};
+    const void *const records[STORE_KIND_COUNT] = {
+        r->import.challenge,  r->import.transaction, r->import.certificate, r->import.ra,
+        r->import.obligation, r->import.crl,         r->import.event};
     return records[r->import.kind];
 }
 

@@ -145,6 +145,18 @@ Test(record, certificate_and_identity_survive)
     cr_assert_eq(r_copy.generation, 7);
 }
 
+Test(record, crl_survives)
+{
+    CLEANUP(arena) struct arena *arena = arena_create();
+    struct crl_record copy, crl = {.ca_sha256 = "aa11",
+                                   .number = 12,
+                                   .der = bytes_of("der", 3),
+                                   .this_update = 1700000000000,
+                                   .next_update = 1800000000000};
+    cr_assert(survives(STORE_KIND_CRL, &record_crl, &crl, &copy, arena));
+    cr_assert_eq(copy.number, 12);
+}
+
 Test(record, empty_values_take_no_room)
 {
     struct challenge_record r = {.id = ID, .key_id = "k", .state = CHALLENGE_UNUSED};

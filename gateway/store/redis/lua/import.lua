@@ -67,7 +67,9 @@ elseif kind == "t" then
     end
 elseif kind == "x" then
     redis.call("ZADD", base .. "x.order", place_of(r.recorded), id)
-    redis.call("ZADD", base .. "x.end", number(r.not_after), id)
+    certificate_mark(id, r)
+elseif kind == "v" then
+    redis.call("ZADD", base .. "v.order", place_of(r.this_update), id)
 elseif kind == "r" then
     redis.call("ZADD", base .. "r.order", number(id), id)
 end

@@ -3,9 +3,10 @@
 --
 -- A script refuses before it writes: a refusal leaves nothing. Keys are made of `base`, which holds the hash
 -- tag, and a letter for the kind:
---   c: t: x: r:   records of challenges, transactions, certificates, RA identities (hashes)
+--   c: t: x: r: v:  records of challenges, transactions, certificates, RA identities, CRLs (hashes)
 --   c.order ...   their ids in the order of their making (sorted sets)
 --   c.unused c.used t.finished x.end   the times that retention looks at (sorted sets)
+--   x.revoked     revoked certificates: when they end, and their ids, as one text (sorted set, by the text)
 --   t.limited     transactions that count against a pass limit, by the time of their making (sorted set)
 --   h: k: w:      challenge id by hash, newest transaction id by key, unfinished renewals by serial (sets)
 --   l: o: f:      leases, operations, failure counts
@@ -197,7 +198,7 @@ local function row(id, fields)
     return flat
 end
 
-local rows_of = { c = "challenges", t = "transactions", x = "certificates", r = "ras" }
+local rows_of = { c = "challenges", t = "transactions", x = "certificates", r = "ras", v = "crls" }
 
 local function show_fields(kind, id, fields)
     tell(rows_of[kind], { row(id, stored(fields)) })
@@ -404,11 +405,28 @@ local function certificate_look(x)
     return same and RECORDED or CLASH
 end
 
+-- The first 16 digits of a member of x.revoked.
+local function end_text(not_after)
+    return string.format("%016.0f", number(not_after))
+end
+
+-- Retention keeps revoked ones for longer, and CRLs list them, so they have a set of their own.
+local function certificate_mark(id, x)
+    local member = end_text(x.not_after) .. id
+    if number(x.revoked) ~= 0 then
+        redis.call("ZADD", base .. "x.revoked", 0, member)
+        redis.call("ZREM", base .. "x.end", id)
+    else
+        redis.call("ZADD", base .. "x.end", number(x.not_after), id)
+        redis.call("ZREM", base .. "x.revoked", member)
+    end
+end
+
 local function certificate_file(x, made, at)
     local fields = copy(x)
     fields.id = nil
     redis.call("ZADD", base .. "x.order", at, x.id)
-    redis.call("ZADD", base .. "x.end", number(x.not_after), x.id)
+    certificate_mark(x.id, x)
     fields.recorded = made
     create("x", x.id, fields)
 end

@@ -21,7 +21,7 @@ local function file(id, r)
             redis.call("ZADD", base .. "t.finished", number(r.finished), id)
         end
     elseif kind == "x" then
-        redis.call("ZADD", base .. "x.end", number(r.not_after), id)
+        certificate_mark(id, r)
     end
 end
 

@@ -1,4 +1,5 @@
--- sweep.lua: deletes what retention says of one alias, oldest first, at most `limit` rows. Ages in ms; none: for ever.
+-- sweep.lua: deletes what retention says of one alias, oldest first, at most `limit` rows. Ages in ms; none: for ever;
+-- revoked: of revoked certificates.
 local left = number(args.limit)
 
 -- Ids whose time is so old, as many as may still go.
@@ -37,7 +38,21 @@ for _, id in ipairs(old_ones("given_up", args.finished)) do
     redis.call("HDEL", base .. "rows", id)
 end
 for _, id in ipairs(old_ones("x.end", args.certificate)) do
-    drop("x", id, "x.order", "x.end")
+    local x = { revoked = field("x", id, "revoked"), not_after = field("x", id, "not_after") }
+    if number(x.revoked) ~= 0 then -- by a program that had no set of them
+        certificate_mark(id, x)
+        left = left + 1
+    else
+        drop("x", id, "x.order", "x.end")
+    end
+end
+if args.revoked and left > 0 then
+    local behind = "(" .. end_text(now - number(args.revoked) + 1)
+    for _, member in ipairs(redis.call("ZRANGEBYLEX", base .. "x.revoked", "-", behind, "LIMIT", 0, left)) do
+        drop("x", member:sub(17), "x.order", "x.end")
+        redis.call("ZREM", base .. "x.revoked", member)
+        left = left - 1
+    end
 end
 
 -- All generations of an RA identity but the newest.

@@ -353,6 +353,49 @@ TEST(an_index_that_was_lost_is_made_again)
     bench_close(&b);
 }
 
+static size_t revoked(struct bench *b)
+{
+    struct store_request list = operation(STORE_REVOKED_LIST);
+    list.revoked_list.issuer_sha256 = "aa11";
+    list.revoked_list.limit = 10;
+    struct store_answer *a = bench_ask(b, &list);
+    size_t count = a->outcome == STORE_OK ? a->revocation_count : 99;
+    store_answer_free(a);
+    return count;
+}
+
+/* As a program that had no set of revoked certificates left it. */
+TEST(revoked_certificates_get_into_their_set_by_reindex_or_by_retention)
+{
+    struct bench b;
+    for (int way = 0; way < 2; way++) {
+        bench_open(&b);
+        struct store_request import = operation(STORE_IMPORT), reindex = operation(STORE_REINDEX);
+        struct store_request sweep = bench_sweep(0);
+        struct certificate_record certificate = bench_certificate("alpha", 1, 1);
+        certificate.revoked = certificate.recorded = BENCH_START;
+        import.import.kind = STORE_KIND_CERTIFICATE;
+        import.import.certificate = &certificate;
+        CHECK_INT(bench_outcome(&b, &import), STORE_OK);
+        CHECK_INT(revoked(&b), 1);
+        redisReply *ids = redisCommand(other_way_in(&b), "ZRANGE %s{a:alpha}:x.order 0 -1", prefix(&b));
+        CHECK_INT(ids->elements, 1);
+        CHECK_INT(raw(&b, "DEL %s{a:alpha}:x.revoked", prefix(&b)), 1);
+        raw(&b, "ZADD %s{a:alpha}:x.end %lld %b", prefix(&b), (long long)certificate.not_after,
+            ids->element[0]->str, ids->element[0]->len);
+        freeReplyObject(ids);
+        CHECK_INT(revoked(&b), 0);
+        atomic_store(b.now, BENCH_START + 2 * DAY);
+        struct store_answer *a = bench_ask(&b, way == 0 ? &reindex : &sweep);
+        CHECK_INT(a->outcome, STORE_OK);
+        CHECK_INT(a->total, way == 0 ? 1 : 0); /* one alias; no row */
+        store_answer_free(a);
+        CHECK_INT(revoked(&b), 1);
+        CHECK_INT(raw(&b, "ZCARD %s{a:alpha}:x.end", prefix(&b)), 0);
+        bench_close(&b);
+    }
+}
+
 /* The alias' time in the index is that of its next obligation, so nobody looks in vain. */
 TEST(an_alias_is_visited_when_its_next_obligation_is_due)
 {
