@@ -30,6 +30,11 @@ struct admin {
     struct reindex reindex;
 };
 
+struct admin_call;
+
+/* The certificate that the path names; `now` is the store's. */
+typedef void admin_found(struct admin_call *c, const struct certificate_record *r, int64_t now);
+
 struct admin_call {
     struct admin *admin;
     struct http_exchange *x;
@@ -46,6 +51,10 @@ struct admin_call {
     const char **names;  /* owned; the texts are others' */
     char by[32];         /* who asks: "uid:0" */
     void (*stored)(struct admin_call *c, const struct store_answer *answer);
+    admin_found *found;
+    char issuer_sha256[65], transaction[ID_TEXT_SIZE]; /* of what was found */
+    enum revocation_reason reason;
+    const char *warning; /* static text; NULL: none */
 };
 
 /* NULL after it has answered by itself. */

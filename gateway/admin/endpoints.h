@@ -22,6 +22,13 @@ void admin_transactions_deny(struct admin_call *c);
 /* certificates.c */
 void admin_certificates_list(struct admin_call *c);
 void admin_certificates_find(struct admin_call *c);
+json_t *admin_certificate_summary(const struct certificate_record *r);
+/* Looks for the certificate whose alias and serial the path has; answers by itself when there is none. */
+void admin_certificate_look(struct admin_call *c, admin_found *then);
+/* revocations.c */
+void admin_certificates_revoke(struct admin_call *c);
+void admin_certificates_hold(struct admin_call *c);
+void admin_certificates_release(struct admin_call *c);
 /* trail.c */
 void admin_audit_list(struct admin_call *c);
 void admin_audit_verify(struct admin_call *c);

@@ -11,7 +11,7 @@ static const struct command commands[] = {
     {"approve", "approve an enrolment that waits for people", cli_approve},
     {"audit", "list the audit trail, or verify its chain", cli_audit},
     {"ca", "make a certification authority for the local CA backend", cli_ca},
-    {"certificate", "list the certificates that were recorded, or show one", cli_certificate},
+    {"certificate", "list and show the certificates that were recorded; revoke, hold and release them", cli_certificate},
     {"challenge", "create, list and revoke one-time challenges", cli_challenge},
     {"check", "check a settings file without starting anything", cli_check},
     {"config", "print the running settings, the reference page or the JSON Schema", cli_config},

@@ -77,18 +77,26 @@ static bool refused_for(const struct wish *w, const char *error)
            scripted.calls[SCRIPTED_ENROLL] == 0 && gateway_audited(&g, "renewal.refused", error) > 0;
 }
 
-static void revoke(void)
+/* Revokes, holds or (reason < 0) releases every certificate. */
+static void revoke(int reason)
 {
     struct store_request list, r;
     store_request_init(&list, STORE_CERTIFICATE_LIST);
     list.list.limit = 100;
     struct store_answer *all = gateway_ask(&g, &list);
     for (size_t i = 0; i < all->certificate_count; i++) {
-        store_request_init(&r, STORE_CERTIFICATE_REVOKE);
+        store_request_init(&r, reason < 0 ? STORE_CERTIFICATE_RELEASE : STORE_CERTIFICATE_REVOKE);
+        if (reason < 0) {
+            r.certificate_release.alias = all->certificates[i].alias;
+            r.certificate_release.issuer_sha256 = all->certificates[i].issuer_sha256;
+            r.certificate_release.serial = all->certificates[i].serial;
+            store_answer_free(gateway_ask(&g, &r));
+            continue;
+        }
         r.certificate_revoke.alias = all->certificates[i].alias;
         r.certificate_revoke.issuer_sha256 = all->certificates[i].issuer_sha256;
         r.certificate_revoke.serial = all->certificates[i].serial;
-        r.certificate_revoke.reason = 1;
+        r.certificate_revoke.reason = reason;
         store_answer_free(gateway_ask(&g, &r));
     }
     store_answer_free(all);
@@ -136,16 +144,29 @@ TEST(a_store_that_cannot_find_certificates_gives_503)
 TEST(a_revoked_certificate_renews_nothing)
 {
     CHECK(begin(NULL));
-    revoke();
+    revoke(REASON_KEY_COMPROMISE);
     struct wish w = renewal("second");
     CHECK(refused_for(&w, "RENEWAL_REVOKED"));
+    end();
+}
+
+TEST(a_certificate_on_hold_renews_nothing_until_it_is_released)
+{
+    CHECK(begin(NULL));
+    revoke(REASON_CERTIFICATE_HOLD);
+    struct wish w = renewal("second");
+    CHECK(refused_for(&w, "RENEWAL_REVOKED"));
+    revoke(-1);
+    device_ask(&g, &w, &b);
+    CHECK(answer_is(&b, SCEP_SUCCESS, FAIL_NONE));
+    CHECK_INT(gateway_certificates(&g), 2);
     end();
 }
 
 TEST(a_revoked_certificate_spoils_a_challenge_as_well)
 {
     CHECK(begin(NULL));
-    revoke();
+    revoke(REASON_KEY_COMPROMISE);
     struct wish w = {.challenge = gateway_challenge(&g),
                      .transaction = "second",
                      .signer = old,
@@ -360,7 +381,7 @@ TEST(a_held_renewal_is_rejected_when_the_certificate_turns_out_revoked)
     struct wish w = renewal("second");
     device_ask(&g, &w, &a);
     CHECK(answer_is(&a, SCEP_PENDING, FAIL_NONE));
-    revoke();
+    revoke(REASON_KEY_COMPROMISE);
     poll(&b);
     CHECK(answer_is(&b, SCEP_FAILURE, FAIL_BAD_REQUEST));
     CHECK_INT(gateway_state(&g), TRANSACTION_REJECTED);
