@@ -424,6 +424,19 @@ def test_O_06_revoked_in_a_list(gateways, authority, tmp_path):
 
 
 @requirement("O-06")
+def test_O_06_revoked_and_on_hold_in_the_record(gateways):
+    gateway = gateways({"demo": ONE_TIME}).start()
+    old = enrolled(gateway)
+    (serial,) = gateway.certificates()
+    gateway.ask("certificate", "hold", "--alias", "demo", serial)
+    refused(gateway, old, "RENEWAL_REVOKED")
+    gateway.ask("certificate", "release", "--alias", "demo", serial)
+    assert outcome(gateway, old) == SUCCESS
+    gateway.ask("certificate", "revoke", "--alias", "demo", "--reason", "superseded", serial)
+    assert outcome(gateway, old) == "RENEWAL_REVOKED"
+
+
+@requirement("O-06")
 def test_O_06_revoked_also_with_its_own_key(gateways, authority, tmp_path):
     gateway, path = lists(gateways, authority, tmp_path)
     bad = authority.identity()

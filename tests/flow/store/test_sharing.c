@@ -377,4 +377,56 @@ TEST(tallies_add_up_in_windows_of_the_stores_clock)
     close_pair(&p);
 }
 
+/* ---- revocations and CRLs ------------------------------------------------------------------------------ */
+
+TEST(of_two_that_hold_a_certificate_one_is_told_so)
+{
+    struct pair p;
+    open_pair(&p);
+    struct certificate_record certificate = bench_certificate("alpha", 1, 1);
+    struct store_request import, hold[2];
+    struct bench_tally tally = {0};
+    store_request_init(&import, STORE_IMPORT);
+    import.import.kind = STORE_KIND_CERTIFICATE;
+    import.import.certificate = &certificate;
+    CHECK_INT(outcome(&p, 0, &import), STORE_OK);
+    for (int i = 0; i < 2; i++) {
+        store_request_init(&hold[i], STORE_CERTIFICATE_REVOKE);
+        hold[i].certificate_revoke.alias = "alpha";
+        hold[i].certificate_revoke.issuer_sha256 = "aa11";
+        hold[i].certificate_revoke.serial = certificate.serial;
+        hold[i].certificate_revoke.reason = REASON_CERTIFICATE_HOLD;
+        store_submit(p.stores[i], &hold[i], bench_tally, &tally);
+    }
+    while (tally.answered < 2)
+        bench_turn(&p.b);
+    CHECK_INT(tally.outcomes[STORE_OK], 1);
+    CHECK_INT(tally.outcomes[STORE_CONFLICT], 1);
+    close_pair(&p);
+}
+
+TEST(of_two_crls_with_the_same_number_one_is_kept)
+{
+    struct pair p;
+    open_pair(&p);
+    for (int number = 1; number <= 20; number++) {
+        struct store_request put[2];
+        struct bench_tally tally = {0};
+        for (int i = 0; i < 2; i++) {
+            store_request_init(&put[i], STORE_CRL_PUT);
+            put[i].crl_put = (struct crl_record){.ca_sha256 = "aa11",
+                                                 .number = number,
+                                                 .der = bytes_of_text(i == 0 ? "one" : "other"),
+                                                 .this_update = BENCH_START,
+                                                 .next_update = BENCH_START + DAY};
+            store_submit(p.stores[i], &put[i], bench_tally, &tally);
+        }
+        while (tally.answered < 2)
+            bench_turn(&p.b);
+        CHECK_INT(tally.outcomes[STORE_OK], 1);
+        CHECK_INT(tally.outcomes[STORE_STALE], 1);
+    }
+    close_pair(&p);
+}
+
 RUNNER_MAIN()
