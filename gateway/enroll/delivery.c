@@ -24,13 +24,14 @@ void delivery_learn(struct enrolment *e, const struct csr *csr)
 enum step_result delivery_admit(struct enrolment *e)
 {
     const struct csr *csr = e->opening.message->csr;
-    delivery_learn(e, csr);
+    if (csr)
+        delivery_learn(e, csr);
     if (delivery_with(e, e->password.len > 0) != SCEP_DELIVERY_NONE)
         return STEP_NEXT;
-    return enrolment_fail(e, ERR_REPLY_IMPOSSIBLE,
-                          "the signer's key cannot encrypt, and %s; see `reply.to_ec_signers`",
-                          has_password(csr) ? "its challenge may not be used for it"
-                                            : "the request has no challenge to encrypt the reply with");
+    return enrolment_fail(
+        e, ERR_REPLY_IMPOSSIBLE, "the signer's key cannot encrypt, and %s; see `reply.to_ec_signers`",
+        csr && has_password(csr) ? "its challenge may not be used for it"
+                                 : "the request has no challenge to encrypt the reply with");
 }
 
 bool delivery_needs_csr(const struct csr *csr, const struct alias_settings *a)

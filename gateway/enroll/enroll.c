@@ -2,6 +2,8 @@
  *
  *   open - admit - recall - authorise - decide - begin - submit (and record) - seal - reply
  *
+ * GetCert and GetCRL leave it after admit: look up - seal - reply (look_up.c).
+ *
  * Every failure jumps to the tail: seal a FAILURE CertRep, or a bare HTTP error while none can be built, then
  * reply. A client that went away cancels nothing.
  */
@@ -93,6 +95,10 @@ static void open_run(void *data)
     struct opening *o = data;
     o->code = scep_open(&o->message, o->der, &o->rules, &o->error);
     struct scep_message *m = o->message;
+    if (m && scep_type_asks(m->type)) {
+        look_up_read(o);
+        return;
+    }
     if (o->code != ERR_OK)
         return;
     o->proxy = m->csr && proxy_signers_allow(o->proxies, m->signer, o->now);
@@ -103,6 +109,14 @@ static void open_done(void *data)
 {
     struct enrolment *e = (struct enrolment *)((char *)data - offsetof(struct enrolment, opening));
     enrolment_resume(e);
+}
+
+static uint32_t types_served(const struct alias_settings *a)
+{
+    return SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL) |
+           (a->renewal.enabled ? SCEP_TYPE(SCEP_RENEWAL_REQ) : 0) |
+           (a->queries.certificates != QUERY_NONE ? SCEP_TYPE(SCEP_GET_CERT) : 0) |
+           (a->queries.crl ? SCEP_TYPE(SCEP_GET_CRL) : 0);
 }
 
 enum step_result step_open(struct enrolment *e)
@@ -122,8 +136,7 @@ enum step_result step_open(struct enrolment *e)
         .recipient_count = o->ra->count,
         .ec_signers = a->reply.to_ec_signers != 0,
         .update_is_renewal = a->compat.update_req,
-        .types = SCEP_TYPE(SCEP_PKCS_REQ) | SCEP_TYPE(SCEP_CERT_POLL) |
-                 (a->renewal.enabled ? SCEP_TYPE(SCEP_RENEWAL_REQ) : 0),
+        .types = types_served(a),
     };
     enum error_code code = pool_submit(e->alias->lane, (struct job){open_run, open_done, o});
     if (code != ERR_OK)
@@ -178,6 +191,8 @@ enum step_result step_opened(struct enrolment *e)
         e->transaction_text = printable(o->message->transaction_id);
     if (o->code == ERR_OK)
         return STEP_NEXT;
+    if (o->code == ERR_ENVELOPE_UNREADABLE && scep_type_asks(o->message->type))
+        return STEP_NEXT; /* it asks for nothing that there is */
     if (o->code == ERR_RECIPIENT_UNKNOWN && e->alias->ra != o->ra)
         return open_again(e);
     if (o->code == ERR_RECIPIENT_UNKNOWN && look_for_ra(e))
@@ -202,6 +217,8 @@ enum step_result step_admit(struct enrolment *e)
 {
     const struct scep_message *m = e->opening.message;
     note_obsolete(e, m);
+    if (scep_type_asks(m->type))
+        return look_up_admit(e);
     if (m->type == SCEP_CERT_POLL)
         return STEP_NEXT;
     renewal_suspect(e);

@@ -38,6 +38,10 @@ enum step_result {
     ROW(TAKEN_UP, taken_up)                                                                                  \
     ROW(SUBMIT, submit) /* backend, then record: both belong to the submission */                            \
     ROW(SUBMITTED, submitted)                                                                                \
+    ROW(INTRODUCE, introduce) /* store: from admit only, GetCert: the certificate that signed */             \
+    ROW(INTRODUCED, introduced)                                                                              \
+    ROW(LOOK_UP, look_up) /* store: the certificate that is asked for; GetCRL: the publisher */              \
+    ROW(LOOKED_UP, looked_up)                                                                                \
     ROW(RECOLLECT, recollect) /* worker: the challenge that an EC client's reply is encrypted with */        \
     ROW(RECOLLECTED, recollected)                                                                            \
     ROW(SEAL, seal) /* worker: the CertRep */                                                                \
@@ -49,6 +53,13 @@ enum step {
     ENROLMENT_STEPS(ROW)
 #undef ROW
         STEP_COUNT
+};
+
+/* The certificate that a GetCert or GetCRL names. One that could not be read has texts that match nothing. */
+struct look_up_facts {
+    char issuer_sha256[65];
+    char serial[CERTIFICATE_SERIAL_SIZE];
+    bool readable;
 };
 
 /* Input and output of the open job. */
@@ -63,8 +74,10 @@ struct opening {
     struct scep_message *message;
     bool proxy; /* the signer may enrol for others */
     struct buffer signer_der;
-    struct certificate_facts signer;    /* with a signer that is not self-signed, and `trust` */
+    struct certificate_facts
+        signer; /* with a signer that is not self-signed: of what may be a renewal, of GetCert */
     struct renewal_facts renewal_facts; /* all that a worker can tell */
+    struct look_up_facts asked;         /* GetCert and GetCRL */
     enum error_code code;
     struct error error;
 };
@@ -103,6 +116,7 @@ struct enrolment {
     struct opening opening;
     struct challenge_verdict challenge;
     struct verdict policy;
+    bool introduced; /* GetCert: the signer holds a valid certificate of this alias */
     enum renewal_part renewal;
     struct renewal_verdict renewal_verdict;
     struct error error; /* FAIL: code, and the cause for log and audit */
@@ -138,6 +152,14 @@ int64_t enrolment_patience(const struct enrolment *e);
 /* Starts e->request; the row after this one finds e->answer. */
 enum step_result enrolment_ask_store(struct enrolment *e);
 enum step_result enrolment_store_failed(struct enrolment *e); /* with e->answer */
+
+/* On a worker: signer_der and signer of `o`. */
+bool opening_read_signer(struct opening *o);
+
+/* look_up.c: GetCert and GetCRL. On a worker, whether the message could be read or not. */
+void look_up_read(struct opening *o);
+/* May it be asked, and could the answer be encrypted? Said without a look at what is asked for. */
+enum step_result look_up_admit(struct enrolment *e);
 
 /* renewal.c: what a worker can tell of the signer; of a message that opened. */
 void renewal_read(struct opening *o);

@@ -9,6 +9,7 @@ void outcome_clear(struct outcome *o)
 {
     for (size_t i = 0; i < o->chain_count; i++)
         free((void *)o->chain[i].data);
+    free((void *)o->crl.data);
     *o = (struct outcome){0};
 }
 
@@ -38,6 +39,18 @@ bool outcome_of_chain(struct outcome *o, const struct bytes *chain, size_t count
     }
     o->status = SCEP_SUCCESS;
     strncpy(o->serial, serial, sizeof o->serial - 1);
+    return true;
+}
+
+bool outcome_of_crl(struct outcome *o, struct bytes crl)
+{
+    outcome_clear(o);
+    o->crl = bytes_copy(crl);
+    if (!o->crl.data) {
+        outcome_fail(o, ERR_INTERNAL);
+        return false;
+    }
+    o->status = SCEP_SUCCESS;
     return true;
 }
 

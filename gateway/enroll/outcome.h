@@ -13,6 +13,7 @@ struct outcome {
     char reason[256];                          /* FAILURE: what a person said to it; "" */
     struct bytes chain[SCEP_CERTIFICATES_MAX]; /* SUCCESS: owned DER, the issued certificate first */
     size_t chain_count;
+    struct bytes crl; /* SUCCESS of a GetCRL, instead of certificates: owned DER */
     char serial[CERTIFICATE_SERIAL_SIZE];
 };
 
@@ -21,4 +22,5 @@ void outcome_fail(struct outcome *o, enum error_code error);
 void outcome_pending(struct outcome *o);
 /* False, and a FAILURE, when out of memory. */
 bool outcome_of_chain(struct outcome *o, const struct bytes *chain, size_t count, const char *serial);
+bool outcome_of_crl(struct outcome *o, struct bytes crl);
 bool outcome_of_record(struct outcome *o, const struct transaction_record *record);

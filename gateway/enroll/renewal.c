@@ -11,7 +11,7 @@
 
 /* ---- facts --------------------------------------------------------------------------------------------- */
 
-static bool encode_signer(struct opening *o)
+bool opening_read_signer(struct opening *o)
 {
     int len = i2d_X509(o->message->signer, NULL);
     buffer_init(&o->signer_der, len > 0 ? (size_t)len : 0);
@@ -25,7 +25,7 @@ void renewal_read(struct opening *o)
     const struct scep_message *m = o->message;
     struct renewal_facts *f = &o->renewal_facts;
     *f = (struct renewal_facts){.self_signed = m->signer_self_signed, .proxy = o->proxy, .now = o->now};
-    if (!o->trust || m->signer_self_signed || !encode_signer(o))
+    if (!o->trust || m->signer_self_signed || !opening_read_signer(o))
         return;
     f->not_before = o->signer.not_before;
     f->not_after = o->signer.not_after;

@@ -7,7 +7,7 @@
 #include "enroll/trail.h"
 
 #define PKI_MESSAGE "application/x-pki-message"
-#define REPLY_MAX   (256 * 1024)
+#define REPLY_MAX   (256 * 1024) /* a revocation list comes on top */
 
 /* ---- seal ---------------------------------------------------------------------------------------------- */
 
@@ -114,7 +114,9 @@ static void fill_reply(struct enrolment *e, struct scep_reply *reply)
         reply->recipient = m->signer;
         reply->password = bytes_of(e->password.data, e->password.len);
         reply->iterations = e->alias->settings->reply.password_iterations;
-        fill_certificates(reply, &e->outcome, e->alias->settings->reply.certificates);
+        reply->crl = e->outcome.crl;
+        if (!reply->crl.len)
+            fill_certificates(reply, &e->outcome, e->alias->settings->reply.certificates);
     }
 }
 
@@ -124,7 +126,7 @@ enum step_result step_seal(struct enrolment *e)
         e->step = STEP_REPLY;
         return STEP_NEXT;
     }
-    buffer_init(&e->sealing.der, REPLY_MAX);
+    buffer_init(&e->sealing.der, REPLY_MAX + e->outcome.crl.len);
     fill_reply(e, &e->sealing.reply);
     enum error_code code = pool_submit(e->alias->lane, (struct job){seal_run, seal_done, &e->sealing});
     if (code != ERR_OK)

@@ -6,6 +6,7 @@
 
 #include <openssl/asn1t.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <time.h>
 
@@ -85,6 +86,23 @@ static bool hex_of(char *out, size_t size, const uint8_t *data, size_t len)
     }
     out[len * 2] = '\0';
     return true;
+}
+
+bool certificate_serial_text(char out[CERTIFICATE_SERIAL_SIZE], struct bytes integer)
+{
+    *out = '\0';
+    if (integer.len == 0 || integer.data[0] & 0x80)
+        return false;
+    while (integer.len > 1 && integer.data[0] == 0)
+        integer = bytes_of(integer.data + 1, integer.len - 1);
+    return hex_of(out, CERTIFICATE_SERIAL_SIZE, integer.data, integer.len);
+}
+
+void certificate_name_hash(char out[65], struct bytes name)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    SHA256(name.data, name.len, digest);
+    hex_of(out, 65, digest, sizeof digest);
 }
 
 static bool serial_text(char *out, size_t size, const ASN1_INTEGER *serial)

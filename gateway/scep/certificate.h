@@ -18,3 +18,8 @@ struct certificate_facts {
 
 /* ERR_KEY_UNUSABLE when `der` is not exactly one certificate. */
 enum error_code certificate_read(struct certificate_facts *out, struct bytes der, struct error *e);
+
+/* What an IssuerAndSerialNumber asks for, in the words of certificate_facts. Zeros in front of a serial number are
+ * ignored; false, and an empty text, for one that no certificate can have: none at all, a negative or a huge one. */
+bool certificate_serial_text(char out[CERTIFICATE_SERIAL_SIZE], struct bytes integer);
+void certificate_name_hash(char out[65], struct bytes name);

@@ -20,6 +20,7 @@ struct certificates_only {
     STACK_OF(X509_ALGOR) *digests;
     struct no_content *content;
     STACK_OF(ASN1_TYPE) *certificates;
+    STACK_OF(ASN1_TYPE) *crls;
     STACK_OF(ASN1_TYPE) *signers;
 };
 
@@ -42,7 +43,8 @@ ASN1_SEQUENCE(CERTIFICATES_ONLY) = {
     ASN1_SIMPLE(CERTIFICATES_ONLY, version, ASN1_INTEGER),
     ASN1_SET_OF(CERTIFICATES_ONLY, digests, X509_ALGOR),
     ASN1_SIMPLE(CERTIFICATES_ONLY, content, NO_CONTENT),
-    ASN1_IMP_SEQUENCE_OF(CERTIFICATES_ONLY, certificates, ASN1_ANY, 0),
+    ASN1_IMP_SEQUENCE_OF_OPT(CERTIFICATES_ONLY, certificates, ASN1_ANY, 0),
+    ASN1_IMP_SEQUENCE_OF_OPT(CERTIFICATES_ONLY, crls, ASN1_ANY, 1),
     ASN1_SET_OF(CERTIFICATES_ONLY, signers, ASN1_ANY),
 } static_ASN1_SEQUENCE_END(CERTIFICATES_ONLY)
 
@@ -72,7 +74,7 @@ static bool one_sequence(struct bytes der)
            (size_t)(at - der.data) + (size_t)length == der.len;
 }
 
-static bool add_certificate(BAG *bag, struct bytes der)
+static bool add(STACK_OF(ASN1_TYPE) **to, struct bytes der)
 {
     CLEANUP(ASN1_TYPE) ASN1_TYPE *any = ASN1_TYPE_new();
     ASN1_STRING *raw = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
@@ -81,26 +83,48 @@ static bool add_certificate(BAG *bag, struct bytes der)
         return false;
     }
     ASN1_TYPE_set(any, V_ASN1_SEQUENCE, raw);
-    if (sk_ASN1_TYPE_push(bag->signed_data->certificates, any) <= 0)
+    if (!*to)
+        *to = sk_ASN1_TYPE_new_null();
+    if (!*to || sk_ASN1_TYPE_push(*to, any) <= 0)
         return false;
     any = NULL;
     return true;
 }
 
+static BAG *empty_bag(void)
+{
+    BAG *bag = (BAG *)ASN1_item_new(ASN1_ITEM_rptr(BAG));
+    if (!bag || ASN1_INTEGER_set(bag->signed_data->version, 1) != 1) {
+        bag_free(bag);
+        return NULL;
+    }
+    bag->type = OBJ_nid2obj(NID_pkcs7_signed);
+    bag->signed_data->content->type = OBJ_nid2obj(NID_pkcs7_data);
+    return bag;
+}
+
 enum error_code scep_chain_write(struct buffer *out, const struct bytes *certificates, size_t count,
                                  struct error *e)
 {
-    CLEANUP(BAG) BAG *bag = (BAG *)ASN1_item_new(ASN1_ITEM_rptr(BAG));
-    if (!bag || ASN1_INTEGER_set(bag->signed_data->version, 1) != 1)
+    CLEANUP(BAG) BAG *bag = empty_bag();
+    if (!bag)
         return error_set_openssl(e, ERR_INTERNAL, "cannot start a bag of certificates");
-    bag->type = OBJ_nid2obj(NID_pkcs7_signed);
-    bag->signed_data->content->type = OBJ_nid2obj(NID_pkcs7_data);
     for (size_t i = 0; i < count; i++) {
         if (!one_sequence(certificates[i]))
             return error_set(e, ERR_INTERNAL, "certificate %zu of a bag is not one DER SEQUENCE", i + 1);
-        if (!add_certificate(bag, certificates[i]))
+        if (!add(&bag->signed_data->certificates, certificates[i]))
             return error_set_openssl(e, ERR_INTERNAL, "cannot add a certificate to a bag");
     }
+    return scep_encode(out, ASN1_ITEM_rptr(BAG), bag, e);
+}
+
+enum error_code scep_chain_write_crl(struct buffer *out, struct bytes crl, struct error *e)
+{
+    CLEANUP(BAG) BAG *bag = empty_bag();
+    if (!one_sequence(crl))
+        return error_set(e, ERR_INTERNAL, "the revocation list for a bag is not one DER SEQUENCE");
+    if (!bag || !add(&bag->signed_data->crls, crl))
+        return error_set_openssl(e, ERR_INTERNAL, "cannot make a bag with a revocation list");
     return scep_encode(out, ASN1_ITEM_rptr(BAG), bag, e);
 }
 

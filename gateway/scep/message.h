@@ -17,6 +17,11 @@ enum scep_message_type { /* section 3.2.1.2 */
                          SCEP_GET_CRL = 22,
 };
 
+static inline bool scep_type_asks(int type) /* for what exists, instead of for a certificate */
+{
+    return type == SCEP_GET_CERT || type == SCEP_GET_CRL;
+}
+
 #define SCEP_TYPE(type) (1u << (type)) /* for sets of them */
 #define SCEP_TYPES_OF_REQUESTS                                                                               \
     (SCEP_TYPE(SCEP_RENEWAL_REQ) | SCEP_TYPE(SCEP_UPDATE_REQ) | SCEP_TYPE(SCEP_PKCS_REQ) |                   \

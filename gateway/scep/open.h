@@ -8,7 +8,8 @@
  * Only a type that the rules serve meets the private key, and a CertPoll never does: its envelope says
  * nothing that the transaction does not know, and an answer that tells a readable one from an unreadable one
  * would decrypt the envelopes of other people's requests, byte by byte. Whoever serves GetCert or GetCRL must
- * for the same reason answer what matches no certificate exactly like ERR_ENVELOPE_UNREADABLE.
+ * for the same reason answer what matches no certificate exactly like ERR_ENVELOPE_UNREADABLE, at the same cost
+ * (enroll/look_up.c does).
  *
  * Pure: call from a worker. The allow-list: one SignerInfo, each attribute once, known algorithms, no
  * trailing bytes; BER is accepted.

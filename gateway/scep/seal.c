@@ -10,20 +10,28 @@
 #include "scep/envelope.h"
 #include "scep/signing.h"
 
-#define SEALED_MAX (1024 * 1024) /* of an intermediate form; far above eight certificates */
+#define SEALED_MAX                                                                                           \
+    (1024 * 1024) /* of an intermediate form, without a revocation list; far above eight certificates */
 
 /* messageType, pkiStatus, transactionID, two nonces, failInfo, failInfoText */
 #define ATTRIBUTES_MAX 7
 
-/* Only SUCCESS has content: the envelope around certificates-only SignedData (section 3.3.2.1). */
-static enum error_code envelope_certificates(struct buffer *out, const struct scep_reply *reply,
-                                             struct error *e)
+static enum error_code write_bag(struct buffer *bag, const struct scep_reply *reply, struct error *e)
 {
-    if (reply->certificate_count == 0 || reply->certificate_count > SCEP_CERTIFICATES_MAX)
-        return error_set(e, ERR_INTERNAL, "a SUCCESS reply with %zu certificates", reply->certificate_count);
+    if (reply->crl.len && !reply->certificate_count)
+        return scep_chain_write_crl(bag, reply->crl, e);
+    if (reply->crl.len || reply->certificate_count == 0 || reply->certificate_count > SCEP_CERTIFICATES_MAX)
+        return error_set(e, ERR_INTERNAL, "a SUCCESS reply with %zu certificates%s", reply->certificate_count,
+                         reply->crl.len ? " and a revocation list" : "");
+    return scep_chain_write(bag, reply->certificates, reply->certificate_count, e);
+}
+
+/* Only SUCCESS has content: the envelope around degenerate SignedData (section 3.3.2.1). */
+static enum error_code envelope_bag(struct buffer *out, const struct scep_reply *reply, struct error *e)
+{
     CLEANUP(buffer) struct buffer bag;
-    buffer_init(&bag, SEALED_MAX);
-    enum error_code code = scep_chain_write(&bag, reply->certificates, reply->certificate_count, e);
+    buffer_init(&bag, SEALED_MAX + reply->crl.len);
+    enum error_code code = write_bag(&bag, reply, e);
     if (code)
         return code;
     const struct scep_envelope envelope = {.content = buffer_bytes(&bag),
@@ -82,8 +90,8 @@ enum error_code scep_seal(struct buffer *out, const struct scep_reply *reply, st
     if (code)
         return code;
     CLEANUP(buffer) struct buffer envelope;
-    buffer_init(&envelope, SEALED_MAX);
-    if (reply->status == SCEP_SUCCESS && (code = envelope_certificates(&envelope, reply, e)))
+    buffer_init(&envelope, SEALED_MAX + reply->crl.len);
+    if (reply->status == SCEP_SUCCESS && (code = envelope_bag(&envelope, reply, e)))
         return code;
 
     uint8_t sender_nonce[SCEP_NONCE_SIZE];

@@ -27,6 +27,7 @@ struct scep_reply {
     int iterations;        /* and how often PBKDF2 turns it over */
     struct bytes certificates[SCEP_CERTIFICATES_MAX]; /* DER, the issued one first (P-02) */
     size_t certificate_count;
+    struct bytes crl; /* DER; instead of certificates */
     /* always: */
     X509 *signer; /* RA certificate, included in the message (G-04) */
     EVP_PKEY *signer_key;

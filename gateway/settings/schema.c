@@ -362,6 +362,17 @@ const struct setting_row schema_alias[] = {
          "Rounds of PBKDF2 on such a challenge. They slow down guessing, and cost this gateway as much. Some "
          "clients refuse large numbers."},
 
+    {"queries.certificates", SETTING_CHOICE, AT(queries.certificates), .initial = "none",
+     .choices = "none own alias",
+     .help =
+         "Which certificates of this alias a client may fetch with GetCert. none: GetCert is refused. own: "
+         "those of the key that signs the question, so that a client that kept its key but not its "
+         "certificate gets it again. alias: whoever has a valid certificate of this alias may fetch any."},
+    {"queries.crl", SETTING_BOOL, AT(queries.crl), .initial = "false",
+     .help = "Answer GetCRL, by anybody, with the current revocation list of the alias' CA. Each answer is "
+             "signed "
+             "and encrypted for its client; prefer the URL of the list where clients can."},
+
     {"compat.clients", SETTING_CHOICES, 0, 0, 8, "[]", FAMILIES, SETTING_UNBOUND,
      "Families of clients that enrol here. Each sets the rows of `compat` below that it needs, unless they "
      "are written beside it: "
@@ -431,6 +442,7 @@ _Static_assert(SCEP_DIGESTS_DEFAULT == 0x1F && SCEP_DIGEST_SHA1 == 1 && SCEP_DIG
 _Static_assert(REPLY_ISSUED == 0 && REPLY_ISSUER == 1 && REPLY_INTERMEDIATES == 2 && REPLY_ALL == 3,
                "order of reply.certificates");
 _Static_assert(SCEP_EC_REPLY_PASSWORD == 1 && SCEP_EC_REPLY_AGREEMENT == 2, "order of reply.to_ec_signers");
+_Static_assert(QUERY_NONE == 0 && QUERY_OWN == 1 && QUERY_ALIAS == 2, "order of queries.certificates");
 _Static_assert(LOG_FORMAT_AUTO == 0 && LOG_FORMAT_JSON == 1 && LOG_FORMAT_TEXT == 2, "order of log.format");
 
 const struct backend_rows *catalogue_find(const struct settings_catalogue *catalogue, const char *type)

@@ -119,6 +119,13 @@ struct renewal_settings {
     int64_t crl_allow_for; /* RENEWAL_UNKNOWN_ALLOWED: after the revocation state became unknown */
 };
 
+enum query_certificates { QUERY_NONE, QUERY_OWN, QUERY_ALIAS };
+
+struct query_settings { /* GetCert and GetCRL */
+    enum query_certificates certificates;
+    bool crl;
+};
+
 struct compat_settings {
     bool obsolete_des; /* compat.obsolete_algorithms: [des, md5] */
     bool obsolete_md5;
@@ -149,6 +156,7 @@ struct alias_settings {
     struct proxy_signer_settings proxy_signers;
     struct renewal_settings renewal;
     struct reply_settings reply;
+    struct query_settings queries;
     struct compat_settings compat;
     struct transaction_settings transaction;
     char *origin;                /* "gateway.yaml:12:3", for messages */
