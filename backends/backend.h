@@ -92,6 +92,7 @@ enum backend_challenge {
 
 /* What a gate decides by. */
 struct backend_facts {
+    bool renewal; /* signed with the certificate that it renews, which stands for the challenge */
     enum backend_challenge challenge;
     const char *subject;      /* RFC 2253 */
     const char *const *names; /* subject alternative names with their kinds: "dns:host.example" */

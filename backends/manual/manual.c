@@ -17,8 +17,9 @@
 struct manual {
     struct backend_host *host;
     const struct backend_services *services;
-    bool all, no_challenge, match, over_quota; /* `when` */
-    struct patterns *subjects, *names;         /* NULL: none */
+    bool all, no_challenge, match, over_quota, renewal; /* `when` */
+    bool renewals_pass;
+    struct patterns *subjects, *names; /* NULL: none */
     int approvals;
     int64_t quota, quota_period;
     char quota_reason[REASON_SIZE];
@@ -31,11 +32,15 @@ static const struct backend_setting settings[] = {
     {"then", BACKEND_SETTING_BACKEND, 1, 64, .required = true,
      .help = "The backend that gets what passes or was approved. Its CA is what GetCACert shows, and it "
              "certifies the RA."},
-    {"when", BACKEND_SETTING_CHOICES, 1, 4, "[all]", "all no_challenge match over_quota",
-     .help = "Which requests are held; one reason suffices. all: every one. no_challenge: those without a "
-             "challenge, which are refused otherwise, and all of an alias that asks for none. match: those "
-             "with a "
-             "subject or name of `match`. over_quota: those beyond `quota`."},
+    {"when", BACKEND_SETTING_CHOICES, 1, 5, "[all]", "all no_challenge match over_quota renewal",
+     .help =
+         "Which requests are held; one reason suffices. all: every one. no_challenge: those without a "
+         "challenge, which are refused otherwise, and all of an alias that asks for none. match: those "
+         "with a "
+         "subject or name of `match`. over_quota: those beyond `quota`. renewal: those that are signed with "
+         "the certificate that they renew."},
+    {"renewals_pass", BACKEND_SETTING_BOOL, .initial = "false",
+     .help = "Such renewals are not held, whatever else `when` says, and do not count for `quota`."},
     {"match.subject", BACKEND_SETTING_LIST, 0, 256,
      .help = "Regular expressions (PCRE2); one must match the whole subject, written as in RFC 2253."},
     {"match.san", BACKEND_SETTING_LIST, 0, 256,
@@ -88,7 +93,8 @@ static void read_when(struct manual *m)
     } words[] = {{"all", &m->all},
                  {"no_challenge", &m->no_challenge},
                  {"match", &m->match},
-                 {"over_quota", &m->over_quota}};
+                 {"over_quota", &m->over_quota},
+                 {"renewal", &m->renewal}};
     for (size_t i = 0; i < m->services->setting_count(m->host, "when"); i++)
         for (size_t w = 0; w < sizeof words / sizeof *words; w++)
             if (!strcmp(m->services->setting_item(m->host, "when", i), words[w].word))
@@ -121,6 +127,9 @@ static bool read_patterns(const struct manual *m, const char *path, struct patte
 static bool read_rules(struct manual *m, char *problem, size_t size)
 {
     read_when(m);
+    m->renewals_pass = number_of(m, "renewals_pass") != 0;
+    if (m->renewals_pass && m->renewal)
+        return say(problem, size, "`when` says renewal, but `renewals_pass` is true");
     m->approvals = (int)number_of(m, "approvals");
     m->quota = number_of(m, "quota");
     m->quota_period = number_of(m, "quota_period");
@@ -205,6 +214,8 @@ static const char *why_held(const struct manual *m, const struct backend_facts *
         return "it has no challenge";
     if (facts->challenge == BACKEND_CHALLENGE_MISSING)
         return NULL; /* nobody said that such requests may wait: it is refused */
+    if (m->renewal && facts->renewal)
+        return "it renews a certificate";
     if (m->match && has_name(m, facts))
         return "its subject or a name of it is one that people decide about";
     return m->all ? "every request is held" : NULL;
@@ -215,6 +226,8 @@ static void manual_admit(void *instance, const struct backend_request *request,
 {
     const struct manual *m = instance;
     (void)request;
+    if (m->renewals_pass && facts->renewal)
+        return;
     admission->reason = why_held(m, facts);
     admission->hold = admission->reason != NULL;
     admission->approvals = m->approvals;

@@ -45,7 +45,8 @@ enum step_result gate_ask(struct enrolment *e, const struct backend_request *req
     if (e->alias->gate) {
         if (!arena || !name_texts(csr, arena, names))
             return enrolment_fail(e, ERR_OVERLOADED, "out of memory");
-        struct backend_facts facts = {.challenge = challenge_of(e),
+        struct backend_facts facts = {.renewal = e->renewal == RENEWAL_PROVED,
+                                      .challenge = challenge_of(e),
                                       .subject = csr->subject_text,
                                       .names = names,
                                       .name_count = csr->san_count};

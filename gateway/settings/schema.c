@@ -373,11 +373,12 @@ const struct setting_row schema_alias[] = {
              "signed "
              "and encrypted for its client; prefer the URL of the list where clients can."},
 
-    {"compat.clients", SETTING_CHOICES, 0, 0, 8, "[]", FAMILIES, SETTING_UNBOUND,
-     "Families of clients that enrol here. Each sets the rows of `compat` below that it needs, unless they "
-     "are written beside it: "
-     "`get_pki_operation: true` for all but windows, `fail_info_text: false` for cisco_ios and cisco_pix, "
-     "`root_in_get_ca_cert: false` for apple and windows. None allows an algorithm or leaves out a check."},
+    {"compat.clients", SETTING_CHOICES, 0, 0, 9, "[]", FAMILIES, SETTING_UNBOUND,
+     "Families of clients that enrol here. Each sets the rows that it needs, unless they are written beside "
+     "it: "
+     "`get_pki_operation: true` for all but windows, `fail_info_text: false` for Cisco's, "
+     "`root_in_get_ca_cert: false` for apple and windows, `reply.certificates: issuer` for cisco_vpn_client. "
+     "None allows an algorithm or leaves out a check."},
     {"compat.obsolete_algorithms", SETTING_CHOICES, 0, 0, 2, "[]", "des md5", SETTING_UNBOUND,
      "Accept what is broken, for devices that know nothing else (PIX, IOS 12). Anybody who records the "
      "traffic can read the "

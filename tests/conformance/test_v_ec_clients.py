@@ -252,3 +252,19 @@ def test_E_02_issuing_ca_with_an_ec_key(signers, tmp_path):
     for certificate in (ra, elliptic, rsa):
         (tmp_path / "one.pem").write_bytes(identities.load(certificate).public_bytes(serialization.Encoding.PEM))
         subprocess.run(["openssl", "verify", "-CAfile", "ca.pem", "one.pem"], cwd=tmp_path, check=True, capture_output=True)
+
+
+@requirement("V-05", "O-01")
+def test_V_05_a_renewal_that_could_not_be_answered_issues_nothing(signers):
+    """An EC client with a certificate of its alias renews it without a challenge: there is nothing to encrypt the reply with."""
+    request, _, certificate = issued(signers)
+    before = len(signers.certificates())
+    old = identities.Identity(private=request.identity.key, certificate=certificate)
+    new = identities.key("ec", 256, number="renewed")
+    bare = signers.request(identity=old, csr=identities.csr(new, "CN=device"), message_type="17")
+    assert signers.refused(bare, BAD_ALG)["details"]["error"] == "REPLY_IMPOSSIBLE"
+    assert len(signers.certificates()) == before
+    with_password = signers.request(identity=old, csr=identities.csr(new, "CN=device", "any password"), message_type="17")
+    reply = signers.reply(with_password)
+    assert reply.status == SUCCESS, reply.text(scepmsg.FAIL_INFO_TEXT)
+    assert scepmsg.public_key_of(reply.issued_by_password("any password")[0]) == identities.spki(new)

@@ -11,6 +11,7 @@ import approvals
 import identities
 import pytest
 import scepmsg
+from cryptography import x509
 from approvals import OPEN, becomes, gates, held, poll
 from gateway import eventually
 from scepmsg import BAD_REQUEST, FAILURE, PENDING, SUCCESS
@@ -282,7 +283,88 @@ def test_concurrent_requests_share_one_quota(desk):
     assert sorted(statuses) == [SUCCESS] * 4 + [PENDING] * 6
 
 
+def renewal_of(gateway, request, certificate):
+    old = identities.Identity(private=request.identity.key, certificate=certificate)
+    return gateway.request(identity=old, csr=identities.csr(identities.key(number="renewed"), "CN=device"), message_type="17")
+
+
+def test_renewals_may_wait_although_enrolments_pass(desk):
+    gateway = desk(ONE_TIME, when=["renewal"])
+    request, _, certificate = gateway.enrol(challenge=gateway.challenge())
+    renewal = renewal_of(gateway, request, certificate)
+    assert gateway.reply(renewal).status == PENDING
+    row = approvals.record(gateway, renewal)
+    assert (row["decision"], row["reason"]) == ("awaited", "it renews a certificate")
+    approvals.approve(gateway, row)
+    becomes(gateway, renewal, "issued")
+    renewed = poll(gateway, renewal).issued(renewal)[0]
+    assert renewed != certificate and len(gateway.certificates()) == 2
+    assert gateway.audit("certificate.issued")[-1]["details"]["renews"]
+    denied = renewal_of(gateway, request, certificate)
+    gateway.reply(denied)
+    approvals.deny(gateway, approvals.record(gateway, denied))
+    assert poll(gateway, denied).status == FAILURE and len(gateway.certificates()) == 2
+
+
+def test_renewals_may_pass_although_enrolments_wait(desk):
+    gateway = desk(ONE_TIME, when=["all", "over_quota"], quota=1, renewals_pass=True)
+    request, row = held(gateway, challenge=gateway.challenge())
+    approvals.approve(gateway, row)
+    becomes(gateway, request, "issued")
+    certificate = poll(gateway, request).issued(request)[0]
+    for _ in range(3):  # beyond the quota
+        assert gateway.reply(renewal_of(gateway, request, certificate)).status == SUCCESS
+    held(gateway, challenge=gateway.challenge())
+
+
+def test_renewals_wait_like_others_unless_said_otherwise(desk):
+    gateway = desk(ONE_TIME)
+    request, row = held(gateway, challenge=gateway.challenge())
+    approvals.approve(gateway, row)
+    becomes(gateway, request, "issued")
+    assert gateway.reply(renewal_of(gateway, request, poll(gateway, request).issued(request)[0])).status == PENDING
+
+
+# ---- our own client --------------------------------------------------------------------------------------
+
+@pytest.fixture
+def waiting_tool(desk):
+    """`scepgate enroll` at a gate: (gateway, its record, what it will have said)."""
+    gateway, said = desk(), []
+    command = ["enroll", gateway.url(), "--ca-sha256", scepmsg.fingerprint(gateway.bag()[-1]), "--subject", "CN=patient", "--out", "device",
+               "--poll-interval", "1", "--poll-count", "60"]
+    client = threading.Thread(target=lambda: said.append(gateway.tool(*command, check=False)))
+    client.start()
+    rows = eventually(lambda: gateway.ask("transaction", "list", "--state", "waiting")["transactions"], "a request that waits")
+
+    def end():
+        client.join()
+        return said[0]
+
+    yield gateway, rows[0], end
+    client.join()
+
+
+def test_enroll_polls_until_a_person_approves(waiting_tool):
+    gateway, row, end = waiting_tool
+    eventually(lambda: "CertPoll pending" in gateway.log(), "a poll in vain")
+    approvals.approve(gateway, row)
+    done = end()
+    assert done.returncode == 0 and "pending; poll 1 of 60" in done.stdout and "issued" in done.stdout, done.stdout + done.stderr
+    issued = (gateway.folder / "device" / "cert.pem").read_bytes()
+    assert [f"{x509.load_pem_x509_certificate(issued).serial_number:x}"] == [serial.lstrip("0") for serial in gateway.certificates()]
+
+
+def test_enroll_polls_until_a_person_denies(waiting_tool):
+    gateway, row, end = waiting_tool
+    approvals.deny(gateway, row, "--reason", "unknown here")
+    done = end()
+    assert done.returncode == 3 and 'refused: badRequest: "unknown here"' in done.stdout, done.stdout + done.stderr
+    assert not (gateway.folder / "device" / "cert.pem").exists() and not gateway.certificates()
+
+
 @pytest.mark.parametrize("gate,sentence", [
+    ({"when": ["renewal"], "renewals_pass": True}, "but `renewals_pass` is true"),
     ({"then": "nobody"}, "which does not exist"),
     ({"then": "desk"}, "issues nothing itself"),
     ({"when": ["match"]}, "`match.subject` or `match.san` must have patterns"),

@@ -67,6 +67,25 @@ Test(families, a_row_beside_them_wins_and_is_warned_of)
     unload(&l);
 }
 
+Test(families, a_row_outside_of_compat)
+{
+    struct loaded l = accepts(
+        BACKEND "aliases:\n"
+                "  a: {" OF ", compat: {clients: [apple, cisco_vpn_client]}}\n"
+                "  b: {" OF "}\n"
+                "  c: {" OF ", compat: {clients: cisco_vpn_client}, reply: {certificates: all}}\n"
+                "  d: {" OF ", compat: {clients: cisco_vpn_client}, reply: {certificates: issued}}\n");
+    static const enum reply_certificates expected[] = {REPLY_ISSUER, REPLY_ISSUED, REPLY_ALL, REPLY_ISSUED};
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(l.s->aliases[i]->reply.certificates, expected[i], "alias %zu", i);
+    cr_expect_not_null(strstr(warnings_of(&l),
+                              "`reply.certificates: issued` stands against `compat.clients`: "
+                              "cisco_vpn_client wants the CA's certificate in the reply"),
+                       "%s", warnings_of(&l));
+    cr_expect_null(strstr(warnings_of(&l), "certificates: all"), "%s", warnings_of(&l));
+    unload(&l);
+}
+
 /* Every word is known to the table behind it, and none of them brings an algorithm. */
 Test(families, every_word)
 {
