@@ -11,7 +11,7 @@
 #include "base/secret.h"
 #include "scep/message.h"
 
-enum key_kind { KEY_OTHER, KEY_RSA, KEY_EC, KEY_ED25519, KEY_ED448, KEY_DSA };
+enum key_kind { KEY_OTHER, KEY_RSA, KEY_EC, KEY_ED25519, KEY_ED448, KEY_DSA, KEY_RSA_PSS };
 
 struct key_facts {
     enum key_kind kind;

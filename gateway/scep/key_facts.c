@@ -12,8 +12,12 @@ static const struct kind_row {
     int type;
     enum key_kind kind;
 } kinds[] = {
-    {EVP_PKEY_RSA, KEY_RSA},     {EVP_PKEY_EC, KEY_EC},   {EVP_PKEY_ED25519, KEY_ED25519},
-    {EVP_PKEY_ED448, KEY_ED448}, {EVP_PKEY_DSA, KEY_DSA},
+    {EVP_PKEY_RSA, KEY_RSA},
+    {EVP_PKEY_EC, KEY_EC},
+    {EVP_PKEY_ED25519, KEY_ED25519},
+    {EVP_PKEY_ED448, KEY_ED448},
+    {EVP_PKEY_DSA, KEY_DSA},
+    {EVP_PKEY_RSA_PSS, KEY_RSA_PSS}, /* may only sign with PSS, and not encrypt */
 };
 
 static enum key_kind kind_of(EVP_PKEY *key)
@@ -47,8 +51,8 @@ struct key_facts key_facts_of(EVP_PKEY *key)
 const char *key_kind_name(enum key_kind kind)
 {
     static const char *const names[] = {
-        [KEY_OTHER] = "other",     [KEY_RSA] = "rsa",     [KEY_EC] = "ec",
-        [KEY_ED25519] = "ed25519", [KEY_ED448] = "ed448", [KEY_DSA] = "dsa",
+        [KEY_OTHER] = "other", [KEY_RSA] = "rsa", [KEY_EC] = "ec",           [KEY_ED25519] = "ed25519",
+        [KEY_ED448] = "ed448", [KEY_DSA] = "dsa", [KEY_RSA_PSS] = "rsa-pss",
     };
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "other";
 }

@@ -303,7 +303,8 @@ const struct setting_row schema_alias[] = {
              "jscep and many others know no RenewalReq."},
     {"renewal.issuers", SETTING_PATHS, AT(renewal.issuers), 0, 64, "[]",
      .help = "PEM files of further CAs whose certificates may be renewed here. Each counts for what it "
-             "certified itself. They need `renewal.crl`, or `when_unknown: allow`."},
+             "certified itself: name the issuing CA, not a root above it. They need `renewal.crl`, or "
+             "`when_unknown: allow`."},
     {"renewal.unrecorded", SETTING_BOOL, AT(renewal.unrecorded), .initial = "false",
      .help = "Renew certificates of this alias' own CA that this alias did not issue, such as those from "
              "before the gateway. They need `renewal.crl`, or `when_unknown: allow`. Aliases that share a CA "

@@ -8,7 +8,7 @@ import pytest
 import scepmsg
 from catalogue import requirement
 from cryptography import x509
-from scepmsg import BAD_MESSAGE_CHECK, BAD_REQUEST, FAILURE
+from scepmsg import BAD_ALG, BAD_MESSAGE_CHECK, BAD_REQUEST, FAILURE
 
 
 def san(certificate):
@@ -117,6 +117,19 @@ def test_N_14_ec_key_in_the_csr_with_an_rsa_proxy(gateways):
     _, _, certificate = gateway.enrol("demo", identity=proxy, csr=identities.csr(device))
     assert scepmsg.public_key_of(certificate) == identities.spki(device)
     gateway.refused(gateway.request("demo", csr=identities.csr(device)), BAD_REQUEST)
+
+
+@requirement("V-05", "G-10")
+def test_V_05_keys_for_pss_alone_are_refused_by_name(gateways):
+    """Signatures by PSS of ordinary RSA keys are taken (G-10); a key that is for nothing else can neither be answered nor certified."""
+    proxy, pss = identities.Identity(subject="CN=proxy"), identities.PssRsa()
+    gateway = gateways({"demo": {"backend": "ca", "challenge": {"type": "none"},
+                                 "proxy_signers": {"fingerprints": [scepmsg.fingerprint(proxy.certificate)]}}}).start()
+    line = gateway.refused(gateway.request("demo", identity=identities.Identity(private=pss)), BAD_ALG)
+    assert "kind rsa-pss" in line["details"]["cause"]
+    line = gateway.refused(gateway.request("demo", identity=proxy, csr=identities.csr(pss)), BAD_REQUEST)
+    assert "keys of type rsa-pss are not allowed" in line["details"]["reasons"]
+    assert not gateway.certificates()
 
 
 def test_N_15_certificate_profile(shared):

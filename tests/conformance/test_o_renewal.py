@@ -6,6 +6,7 @@ import os
 import threading
 import time
 
+import authority as authority_files
 import identities
 import pytest
 import scepmsg
@@ -154,6 +155,21 @@ def test_O_02_an_alternate_ca(site, authority):
     refused(site, stranger, "RENEWAL_SIGNER")
     renewed(site, stranger, "foreign")
     refused(site, Authority().identity(), "RENEWAL_SIGNER", "foreign")  # the same name, another key
+
+
+@requirement("O-02")
+def test_O_02_an_intermediate_is_named_itself(gateways, tmp_path):
+    """Chains are not built: what counts is the CA that certified the signer, and no root above it."""
+    root = authority_files.root()
+    issuing = authority_files.below(root)
+    device = authority_files.Authority("device", ("digital_signature", "key_encipherment"), issuing)
+    old = identities.Identity(private=device.key, certificate=device.der)
+    rules = {"crl": {"when_unknown": "allow"}}
+    gateway = gateways({"root": ONE_TIME | {"renewal": rules | {"issuers": [root.write(tmp_path, "root")[0]]}},
+                        "issuing": ONE_TIME | {"renewal": rules | {"issuers": [issuing.write(tmp_path, "issuing")[0]]}}}).start()
+    refused(gateway, old, "RENEWAL_SIGNER", "root")
+    refused(gateway, old, "RENEWAL_SIGNER", "root", certificates=[old.certificate, issuing.der])
+    renewed(gateway, old, "issuing")
 
 
 @requirement("O-03")

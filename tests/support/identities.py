@@ -18,6 +18,7 @@ RSA_SIGNATURES = {"md5": "1.2.840.113549.1.1.4", "sha1": "1.2.840.113549.1.1.5",
 EC_SIGNATURES = {"sha1": "1.2.840.10045.4.1", "sha224": "1.2.840.10045.4.3.1", "sha256": "1.2.840.10045.4.3.2",
                  "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
 DIGEST_INFOS = {"sha256": bytes.fromhex("3031300d060960864801650304020105000420")}
+RSASSA_PSS = "1.2.840.113549.1.1.10"
 FIELDS = {"CN": "2.5.4.3", "C": "2.5.4.6", "O": "2.5.4.10", "OU": "2.5.4.11", "serialNumber": "2.5.4.5",
           "unstructuredName": "1.2.840.113549.1.9.2"}
 CHALLENGE_PASSWORD = "1.2.840.113549.1.9.7"
@@ -57,6 +58,25 @@ class HugeRsa:
                        der.bits(der.seq(der.integer(self.n), der.integer(65537))))
 
 
+class PssRsa:
+    """An RSA key that may sign with RSASSA-PSS alone, and says so in its SubjectPublicKeyInfo (RFC 4055 section 1.2)."""
+
+    def __init__(self):
+        self.key = rsa.generate_private_key(65537, 2048)
+
+    def sign(self, data):
+        return self.key.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+
+    def algorithm(self):
+        sha256 = der.seq(der.oid("2.16.840.1.101.3.4.2.1"), der.null())
+        mgf1 = der.seq(der.oid("1.2.840.113549.1.1.8"), sha256)
+        return der.seq(der.oid(RSASSA_PSS), der.seq(der.tlv(0xA0, sha256), der.tlv(0xA1, mgf1), der.tlv(0xA2, der.integer(32))))
+
+    def spki(self):
+        numbers = self.key.public_key().public_numbers()
+        return der.seq(der.seq(der.oid(RSASSA_PSS)), der.bits(der.seq(der.integer(numbers.n), der.integer(numbers.e))))
+
+
 @functools.lru_cache(maxsize=None)
 def cached_key(kind, size, number):
     """Keys are dear and tests do not need fresh ones: the n-th of its kind."""
@@ -79,13 +99,13 @@ def fresh_key(kind="rsa", size=2048):
 
 
 def spki(private):
-    if isinstance(private, HugeRsa):
+    if isinstance(private, (HugeRsa, PssRsa)):
         return private.spki()
     return private.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def sign(private, data, digest="sha256", pss=False):
-    if isinstance(private, HugeRsa):
+    if isinstance(private, (HugeRsa, PssRsa)):
         return private.sign(data)
     algorithm = HASHES[digest]()
     if isinstance(private, rsa.RSAPrivateKey):
@@ -100,6 +120,8 @@ def sign(private, data, digest="sha256", pss=False):
 
 
 def signature_algorithm(private, digest="sha256"):
+    if isinstance(private, PssRsa):
+        return private.algorithm()
     if isinstance(private, (rsa.RSAPrivateKey, HugeRsa)):
         return der.seq(der.oid(RSA_SIGNATURES[digest]), der.null())
     if isinstance(private, ec.EllipticCurvePrivateKey):

@@ -5,6 +5,7 @@ import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import der
 import identities
 import pytest
 import redis_servers
@@ -165,6 +166,20 @@ def test_what_one_issued_another_renews_once(fleets):
     renews = [row for row in fleet.gateways[-1].audit("certificate.issued") if row["details"].get("renews")]
     assert len(renews) == len(granted)
     assert {int(row["details"]["renews"], 16) for row in renews} == {identities.load(certificate).serial_number}
+
+
+def test_what_one_issued_another_gives_again(fleets):
+    """GetCert, with the key alone, at every replica."""
+    fleet = fleets({"demo": ONE_TIME | {"queries": {"certificates": "own"}}}).start()
+    request, _, certificate = fleet.gateways[0].enrol()
+    serial, issuer, _ = scepmsg.certificate_fields(certificate)
+    for gateway in fleet.gateways[1:]:
+        question = gateway.request(identity=identities.Identity(private=request.identity.key), payload=der.seq(issuer, serial),
+                                   message_type="21")
+        reply = gateway.reply(question)
+        assert reply.status == scepmsg.SUCCESS and reply.issued(question) == [certificate]
+        stranger = gateway.request(payload=der.seq(issuer, serial), message_type="21")
+        assert gateway.reply(stranger).fail_info == scepmsg.BAD_CERT_ID
 
 
 # ---- one RA identity, the same settings ----------------------------------------------------------------------

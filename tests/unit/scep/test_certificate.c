@@ -82,3 +82,48 @@ Test(certificate, is_one_certificate_and_nothing_else)
     free(longer);
     OPENSSL_free((void *)der.data);
 }
+
+Test(certificate, serial_numbers_that_are_asked_for)
+{
+    uint8_t many[300] = {0};
+    char text[CERTIFICATE_SERIAL_SIZE];
+    static const struct {
+        const char *octets;
+        size_t len;
+        const char *text;
+    } rows[] = {
+        {"\x05", 1, "05"},         {"\x00\x80\xff", 3, "80ff"}, {"\x00", 1, "00"}, {"\x00\x00", 2, "00"},
+        {"\x00\x00\x05", 3, "05"}, {"\x80\xff", 2, ""},         {"\xff", 1, ""},   {"", 0, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool good = certificate_serial_text(text, bytes_of(rows[i].octets, rows[i].len));
+        cr_expect_str_eq(text, rows[i].text, "row %zu", i);
+        cr_expect_eq(good, *rows[i].text != 0, "row %zu", i);
+    }
+    memset(many + 100, 0x7f, 32); /* 32 octets behind many zeros */
+    cr_expect(certificate_serial_text(text, bytes_of(many, 132)));
+    cr_expect_eq(strlen(text), 64);
+    memset(many + 132, 0x7f, 1);
+    cr_expect_not(certificate_serial_text(text, bytes_of(many, 133)));
+    cr_expect_str_eq(text, "");
+}
+
+Test(certificate, names_that_are_asked_for)
+{
+    struct certificate_facts facts;
+    char hash[65];
+    CLEANUP(EVP_PKEY) EVP_PKEY *key = identity_key("client-rsa");
+    CLEANUP(X509) X509 *c = certificate_of(key, X509_VERSION_3);
+    struct bytes der = der_of(c);
+    cr_assert_eq(certificate_read(&facts, der, NULL), ERR_OK);
+    const unsigned char *name;
+    size_t len;
+    cr_assert(X509_NAME_get0_der(X509_get_issuer_name(c), &name, &len));
+    certificate_name_hash(hash, bytes_of(name, len));
+    cr_expect_str_eq(hash, facts.issuer_sha256);
+    certificate_name_hash(hash, bytes_of(name, len - 1));
+    cr_expect_str_neq(hash, facts.issuer_sha256);
+    certificate_name_hash(hash, (struct bytes){0});
+    cr_expect_eq(strlen(hash), 64);
+    OPENSSL_free((void *)der.data);
+}

@@ -162,3 +162,20 @@ Test(chain, refuses_a_bag_without_certificates_or_with_a_signer)
     cr_assert_eq(scep_chain_read(&stack, bytes_of(der, (size_t)size), &f.e), ERR_MESSAGE_MALFORMED);
     OPENSSL_free(der);
 }
+
+Test(chain, a_bag_with_a_revocation_list)
+{
+    static const uint8_t list[] = {0x30, 0x03, 0x02, 0x01, 0x05}; /* it is passed on as it is */
+    cr_assert_eq(scep_chain_write_crl(&f.out, bytes_of(list, sizeof list), &f.e), ERR_OK);
+    struct node data = WALK(walk_parse(buffer_bytes(&f.out)), 1, 0);
+    cr_assert_eq(walk_count(data), 5);
+    cr_assert_eq(walk_child(data, 3).tag, 0xa1);
+    cr_assert_eq(walk_count(walk_child(data, 3)), 1);
+    cr_assert(bytes_equal(WALK(data, 3, 0).whole, bytes_of(list, sizeof list)));
+    cr_assert_eq(walk_child(data, 4).inside.len, 0);
+
+    buffer_reset(&f.out);
+    cr_assert_neq(scep_chain_write_crl(&f.out, bytes_of(list, 4), &f.e), ERR_OK);
+    cr_assert_neq(scep_chain_write_crl(&f.out, (struct bytes){0}, &f.e), ERR_OK);
+    cr_assert_eq(f.out.len, 0);
+}

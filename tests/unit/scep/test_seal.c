@@ -494,9 +494,39 @@ Test(seal, delivery_follows_the_key_and_what_is_allowed)
     EVP_PKEY_free(pss);
 }
 
+Test(seal, success_with_a_revocation_list_holds_nothing_else)
+{
+    static const uint8_t list[] = {0x30, 0x03, 0x02, 0x01, 0x05};
+    f.reply.certificate_count = 0;
+    f.reply.crl = bytes_of(list, sizeof list);
+    CLEANUP(BIO) BIO *clear = decrypt(seal());
+    const uint8_t *der;
+    long len = BIO_get_mem_data(clear, (char **)&der);
+    struct node data = WALK(walk_parse(bytes_of(der, (size_t)len)), 1, 0);
+    cr_assert_eq(walk_count(data), 5);
+    cr_assert_eq(walk_child(data, 3).tag, 0xa1);
+    cr_assert(bytes_equal(walk_child(data, 3).inside, f.reply.crl));
+}
+
+Test(seal, a_long_revocation_list)
+{
+    uint8_t *list = calloc(1, 3000004);
+    memcpy(list, "\x30\x83\x2d\xc6\xbf", 5); /* 2999999 octets */
+    f.reply.certificate_count = 0;
+    f.reply.crl = bytes_of(list, 3000004);
+    buffer_free(&f.out);
+    buffer_init(&f.out, 4000000);
+    cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_OK, "%s", error_text(&f.e));
+    cr_assert_not(f.out.failed);
+    free(list);
+}
+
 Test(seal, refuses_impossible_replies)
 {
     struct scep_reply whole = f.reply;
+    f.reply.crl = bytes_of_text("\x30"); /* beside certificates */
+    cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_INTERNAL);
+    f.reply = whole;
     f.reply.certificate_count = 0;
     cr_assert_eq(scep_seal(&f.out, &f.reply, &f.e), ERR_INTERNAL);
     f.reply = whole;
