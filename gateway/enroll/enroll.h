@@ -16,6 +16,11 @@
 
 struct enroll;
 
+/* The current revocation list, DER, of the CA of this backend that has this Name (DER); NULL when there is none. Borrowed
+ * until the loop turns. What a GetCRL is answered with; publisher_crl (publication/publisher.h) is one. */
+typedef const struct bytes *enroll_find_crl(const void *publisher, const struct backend_instance *backend,
+                                            struct bytes issuer);
+
 /* Borrowed; all outlive the service. */
 struct enroll_parts {
     struct event_base *base;
@@ -27,6 +32,8 @@ struct enroll_parts {
     struct obligations *obligations;
     struct metrics *metrics;
     const struct clock *clock;
+    enroll_find_crl *find_crl; /* NULL: there are no lists */
+    const void *publisher;
 };
 
 enum error_code enroll_create(struct enroll **out, const struct enroll_parts *parts,

@@ -58,8 +58,7 @@ enum step {
 /* The certificate that a GetCert or GetCRL names. One that could not be read has texts that match nothing. */
 struct look_up_facts {
     char issuer_sha256[65];
-    char serial[CERTIFICATE_SERIAL_SIZE];
-    bool readable;
+    char serial[CERTIFICATE_SERIAL_SIZE]; /* "" for a number that no certificate has */
 };
 
 /* Input and output of the open job. */

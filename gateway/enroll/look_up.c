@@ -22,7 +22,7 @@ void look_up_read(struct opening *o)
     const struct scep_message *m = o->message;
     struct look_up_facts *asked = &o->asked;
     certificate_name_hash(asked->issuer_sha256, m->issuer_der);
-    asked->readable = certificate_serial_text(asked->serial, m->serial) && o->code == ERR_OK;
+    certificate_serial_text(asked->serial, m->serial);
     if (m->signer && !m->signer_self_signed)
         opening_read_signer(o);
 }
@@ -87,9 +87,18 @@ static enum step_result miss(struct enrolment *e, const char *cause)
     return enrolment_fail(e, ERR_CERTIFICATE_UNKNOWN, "%s", cause);
 }
 
+/* A list is public, and of a whole CA: whoever asks may have it, and the serial number plays no part (checklist T-01). */
 static enum step_result look_up_crl(struct enrolment *e)
 {
-    return miss(e, "the issuer is none of this alias' CAs, or has no revocation list");
+    const struct enroll_parts *parts = &e->service->parts;
+    const struct bytes *crl = NULL;
+    if (e->opening.code == ERR_OK && parts->find_crl)
+        crl = parts->find_crl(parts->publisher, e->alias->backend, e->opening.message->issuer_der);
+    if (!crl || !crl->len)
+        return miss(e, "the issuer is none of this alias' CAs, or has no revocation list");
+    if (!outcome_of_crl(&e->outcome, *crl))
+        return enrolment_fail(e, ERR_INTERNAL, "out of memory");
+    return STEP_SETTLED;
 }
 
 enum step_result step_look_up(struct enrolment *e)
@@ -120,7 +129,7 @@ enum step_result step_looked_up(struct enrolment *e)
     struct certificate_facts facts;
     if (!store_answered(e))
         return enrolment_store_failed(e);
-    const struct certificate_record *record = e->opening.asked.readable ? found_for_client(e) : NULL;
+    const struct certificate_record *record = found_for_client(e);
     if (!record || certificate_read(&facts, record->der, NULL) != ERR_OK)
         return miss(e, "this alias issued no such certificate");
     if (!same_key(e, &facts) && !e->introduced)
