@@ -10,6 +10,7 @@
 #include "scep/ber.h"
 #include "scep/content_key.h"
 #include "scep/enveloped.h"
+#include "scep/issuer_and_serial.h"
 #include "scep/signer.h"
 
 #define CERTIFICATES_MAX 16 /* each costs the decoding of a public key */
@@ -266,17 +267,13 @@ static enum error_code read_csr(struct opening *o, struct bytes payload, struct 
     return ERR_OK;
 }
 
-/* GetCert and GetCRL: issuer and serial number (RFC 8894 sections 3.3.4 and 3.3.5). */
 static enum error_code read_names(struct opening *o, struct bytes payload, struct error *e)
 {
-    struct ber outer, issuer, serial;
-    size_t length;
-    if (ber_check(payload, &length, e) || !ber_take(&payload, BER_SEQUENCE, &outer) || payload.len > 0 ||
-        !ber_take(&outer.content, BER_SEQUENCE, &issuer) || !ber_take(&outer.content, BER_INTEGER, &serial) ||
-        outer.content.len > 0)
+    struct issuer_and_serial names;
+    if (!issuer_and_serial_read(&names, payload))
         return unreadable(e, "no IssuerAndSerialNumber inside");
-    o->message.issuer_der = issuer.whole;
-    o->message.serial = serial.content;
+    o->message.issuer_der = names.issuer;
+    o->message.serial = names.serial;
     return ERR_OK;
 }
 
