@@ -76,7 +76,9 @@ void gate_fill_begin(struct enrolment *e)
     }
     record->approvals_needed = e->admission.approvals;
     record->reason = e->admission.reason;
-    record->cookie = bytes_of(unsubmitted, sizeof unsubmitted);
+    if (!record->cookie
+             .len) /* a renewal that waits for its revocation state does so after the approval, too */
+        record->cookie = bytes_of(unsubmitted, sizeof unsubmitted);
     e->request.begin.expires_in = a->transaction.pending_expiry;
     audit_details_free(&e->held_details);
     audit_details_init(&e->held_details);

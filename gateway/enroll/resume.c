@@ -150,7 +150,8 @@ static void looked_at(void *context, struct store_answer *answer)
     struct resumption *r = context;
     const struct transaction_record *record =
         answer->outcome == STORE_OK && answer->transaction_count ? answer->transactions : NULL;
-    bool approved = record && record->state == TRANSACTION_PENDING && record->decision == DECISION_APPROVED;
+    bool approved = record && record->state == TRANSACTION_PENDING && record->decision == DECISION_APPROVED &&
+                    !submission_is_held(record); /* its client's polls judge it */
     bool ours = approved || (record && record->state == TRANSACTION_RECEIVED);
     bool over = answer->outcome == STORE_NOT_FOUND || (record && !ours);
     int64_t wait = approved ? record->next_poll - answer->now : 0;

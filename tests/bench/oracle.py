@@ -3,7 +3,8 @@
 Somebody who recorded an envelope signs changed copies of it himself and watches the answers. Thousands of such messages of one
 length, each with one fault, come in random order over one kept connection to the real binary. Their CertReps must be equal but for nonces,
 transactionID and signature; their times are compared with the Kolmogorov-Smirnov statistic, each kind against the forgery whose
-padding is right. A second lot of that same forgery is the control: what it shows is the noise.
+padding is right. A second lot of that same forgery is the control: what it shows is the noise. All of it once as PKCSReq, and once as GetCert, where
+a forgery whose padding is right reads as a question for a certificate that there is not.
 """
 
 import datetime
@@ -32,6 +33,8 @@ INTACT, TRANSPORT, BLOCK_CHANGED, NO_CSR, SIGNATURE = (
     "padding wrong behind an intact CSR", "content key not encrypted to the RA", "block in the middle changed", "no CSR inside",
     "signature of the CSR wrong")
 KINDS = (RIGHT, CONTROL, WRONG, INTACT, TRANSPORT, BLOCK_CHANGED, NO_CSR, SIGNATURE)
+PKCS_REQ, GET_CERT = "19", "21"
+REFUSED = {PKCS_REQ: scepmsg.BAD_MESSAGE_CHECK, GET_CERT: scepmsg.BAD_CERT_ID}
 CHANGING = (scepmsg.SENDER_NONCE, scepmsg.RECIPIENT_NONCE, scepmsg.TRANSACTION_ID, scepmsg.SIGNING_TIME, scepmsg.MESSAGE_DIGEST)
 
 
@@ -39,17 +42,23 @@ def xor(left, right):
     return bytes(a ^ b for a, b in zip(left, right))
 
 
-def head(total):
-    """The first block of an IssuerAndSubject that swallows all but the last octet of `total`: padding when that one is 1."""
+def long(tag, size):
+    return bytes([tag, 0x82]) + size.to_bytes(2, "big")
+
+
+def head(total, message_type):
+    """The first block of what swallows all but the last octet of `total`, padding when that one is 1: an IssuerAndSubject, or an
+    IssuerAndSerialNumber with a huge number."""
     length = total - 1 - 4
-    long = [bytes([tag, 0x82]) + size.to_bytes(2, "big") for tag, size in ((0x30, length), (0x30, length - 6), (0x04, length - 10))]
-    return (long[0] + b"\x30\x00" + long[1] + long[2]).ljust(BLOCK, b"x")
+    rest = long(0x02, length - 6) if message_type == GET_CERT else long(0x30, length - 6) + long(0x04, length - 10)
+    return (long(0x30, length) + b"\x30\x00" + rest).ljust(BLOCK, b"x")
 
 
 class Forger:
     """Makes messages of one size out of one recorded request."""
 
-    def __init__(self, ra):
+    def __init__(self, ra, message_type):
+        self.message_type = message_type
         self.ra, self.stranger = ra, identities.Identity()
         self.csr = identities.csr(identities.key(number="victim"), challenge="x" * 26)
         self.key, self.iv = os.urandom(BLOCK), os.urandom(BLOCK)
@@ -66,7 +75,7 @@ class Forger:
         """(recipient, IV, ciphertext); each kind as long as the other."""
         whole, recipient, iv = self.recorded, self.recipient, self.iv
         if kind in (RIGHT, CONTROL, WRONG):
-            return recipient, xor(xor(iv, self.csr[:BLOCK]), head(len(whole))), self.forged(kind != WRONG)
+            return recipient, xor(xor(iv, self.csr[:BLOCK]), head(len(whole), self.message_type)), self.forged(kind != WRONG)
         if kind == TRANSPORT:
             recipient = scepmsg.Envelope([], corrupt="key").recipient(self.ra, self.key)
         elif kind == BLOCK_CHANGED:
@@ -85,7 +94,7 @@ class Forger:
         algorithm = der.seq(der.oid(scepmsg.CIPHERS["aes128"][0]), der.octets(iv))
         encrypted = der.seq(der.oid(scepmsg.ID_DATA), algorithm, der.tlv(0x80, ciphertext))
         data = der.seq(der.integer(0), der.tlv(der.SET, recipient), encrypted)
-        request = scepmsg.Request(self.stranger, [], transaction_id=secrets.token_hex(20),
+        request = scepmsg.Request(self.stranger, [], message_type=self.message_type, transaction_id=secrets.token_hex(20),
                                   content=der.seq(der.oid(scepmsg.ENVELOPED_DATA), der.tlv(0xA0, data)))
         return request.build()
 
@@ -115,10 +124,10 @@ class Connection:
         return took, body
 
 
-def shape(body):
+def shape(body, message_type):
     """All of a CertRep that may not depend on what was wrong."""
     reply = scepmsg.Reply(body)
-    assert (reply.status, reply.fail_info) == (scepmsg.FAILURE, scepmsg.BAD_MESSAGE_CHECK), (reply.status, reply.fail_info)
+    assert (reply.status, reply.fail_info) == (scepmsg.FAILURE, REFUSED[message_type]), (reply.status, reply.fail_info)
     kept = tuple(sorted((name, value) for name, value in reply.attributes.items() if name not in CHANGING))
     return len(body), reply.content, tuple(reply.certificates), reply.digest, kept
 
@@ -134,7 +143,7 @@ def measure(connection, forger, count):
         for kind, message in batch:
             took, body = connection.ask(message)
             times[kind].append(took)
-            shapes.add(shape(body))
+            shapes.add(shape(body, forger.message_type))
         print(f"{done + 100} of {count} of each kind", file=sys.stderr, flush=True)
     return times, shapes
 
@@ -157,7 +166,7 @@ def kolmogorov_smirnov(left, right):
     return distance, min(max(chance, 0.0), 1.0)
 
 
-def table(times, size, count):
+def table(times, size, count, message_type):
     base = statistics.median(times[RIGHT])
     lines = []
     for kind in KINDS:
@@ -169,7 +178,8 @@ def table(times, size, count):
         distance, chance = kolmogorov_smirnov(times[RIGHT], times[kind])
         lines.append(f"{median} | {(quarters[1] - base) / 1000:+.1f} | {distance:.3f} | {chance:.2f} |")
     when = datetime.date.today().isoformat()
-    return f"""Measured {when} with `./dev bench --oracle --size {size}` on {os.cpu_count()} cores: {count} messages of each kind in random order, one at a time; all replies equal
+    name = "PKCSReq" if message_type == PKCS_REQ else "GetCert"
+    return f"""{name}: measured {when} with `./dev bench --oracle --size {size}` on {os.cpu_count()} cores: {count} messages of each kind in random order, one at a time; all replies equal
 in bytes and length but for nonces, transactionID and signature.
 
 | fault behind the signature | µs, median (quartiles) | median against "padding right" | D | p |
@@ -187,9 +197,10 @@ def run(build, folder, size):
     server.start()
     try:
         bag = scepmsg.degenerate_certificates(server.ca())
-        times, shapes = measure(Connection(server.port, server.path), Forger(bag[0]), count)
+        for message_type in (PKCS_REQ, GET_CERT):
+            times, shapes = measure(Connection(server.port, server.path), Forger(bag[0], message_type), count)
+            if len(shapes) != 1:
+                raise SystemExit(f"bench: the replies differ in {len(shapes)} ways: {shapes}")
+            print(table(times, size, count, message_type), flush=True)
     finally:
         server.stop()
-    if len(shapes) != 1:
-        raise SystemExit(f"bench: the replies differ in {len(shapes)} ways: {shapes}")
-    print(table(times, size, count))

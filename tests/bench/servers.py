@@ -84,7 +84,8 @@ class Scepgate(Server):
             "log": {"level": "info", "format": "json"},
             "worker": {"queue_per_alias": 1000},
             "backends": {"ca": {"type": "local_ca", "key_type": "rsa-2048"}},
-            "aliases": {"bench": {"backend": "ca", "challenge": {"type": "one_time", "ttl": "24h"}}}}))
+            "aliases": {"bench": {"backend": "ca", "challenge": {"type": "one_time", "ttl": "24h"},
+                                  "queries": {"certificates": "own"}}}}))
 
     def start(self):
         self.launch([self.binary, "serve", "--config", str(self.config)])

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 
+import approvals
 import authority as authority_files
 import identities
 import pytest
@@ -400,12 +401,12 @@ def test_X_01_a_proxy_signer_proves_nothing(site, authority, message_type):
 # ---- revocation lists ------------------------------------------------------------------------------------
 
 
-def lists(gateways, authority, tmp_path, **rules):
+def lists(gateways, authority, tmp_path, backend="ca", backends=None, **rules):
     """A gateway whose alias renews the authority's certificates and reads its list from a file every second."""
     path = tmp_path / "list.crl"
     crl = {"files": [str(path)], "refresh": "1s"} | rules
-    aliases = {"demo": ONE_TIME | {"renewal": {"issuers": [authority.write(tmp_path / "ca.pem")], "crl": crl}}}
-    return gateways(aliases), path
+    aliases = {"demo": ONE_TIME | {"backend": backend, "renewal": {"issuers": [authority.write(tmp_path / "ca.pem")], "crl": crl}}}
+    return gateways(aliases, **({"backends": backends} if backends else {})), path
 
 
 def put(path, data):
@@ -495,6 +496,26 @@ def test_O_06_not_beyond_it(gateways, authority, tmp_path):
 def poll(gateway, request):
     return scepmsg.Request(request.identity, [gateway.ra()], payload=identities.der.seq(request.identity.issuer, request.identity.issuer),
                            message_type="20", transaction_id=request.transaction_id)
+
+
+@requirement("O-06")
+@pytest.mark.parametrize("revoked", [False, True])
+def test_O_06_an_approval_does_not_stand_for_the_list(gateways, authority, tmp_path, revoked):
+    """Two reasons to wait: people, and a revocation state that nobody knows."""
+    gateway, path = lists(gateways, authority, tmp_path, "desk", approvals.gates(when=["renewal"]), when_unknown="pending")
+    gateway.start()
+    old = authority.identity()
+    request, _ = renewal(gateway, old)
+    assert gateway.reply(request).status == PENDING
+    approvals.approve(gateway, approvals.record(gateway, request))
+    for _ in range(3):
+        assert gateway.reply(poll(gateway, request)).status == PENDING
+        time.sleep(1)
+    assert not gateway.certificates() and len(gateway.audit("request.pending")) <= 3
+    put(path, authority.crl([old] if revoked else []))
+    eventually(lambda: gateway.reply(poll(gateway, request)).status != PENDING, "the list was read")
+    assert gateway.reply(poll(gateway, request)).status == (FAILURE if revoked else SUCCESS)
+    assert len(gateway.certificates()) == (0 if revoked else 1)
 
 
 @requirement("O-06")
