@@ -424,10 +424,19 @@ def unwrap(kind, key, iv, wrapped):
 
 def degenerate_certificates(data):
     """The certificates of a certs-only SignedData, which must have no signers, no digests and no content at all."""
+    return degenerate(data, 0xA0)
+
+
+def degenerate_crls(data):
+    """The same with revocation lists, and no certificates."""
+    return degenerate(data, 0xA1)
+
+
+def degenerate(data, tag):
     outer = der.read_one(data)
     assert der.dotted(outer[0]) == SIGNED_DATA
     parts = der.read_one(outer[1].content).children()
-    assert [part.tag for part in parts] == [der.INTEGER, der.SET, der.SEQUENCE, 0xA0, der.SET], "not certs-only"
+    assert [part.tag for part in parts] == [der.INTEGER, der.SET, der.SEQUENCE, tag, der.SET], "not degenerate, or of another kind"
     assert parts[0].raw == der.integer(1) and parts[1].content == b"" and parts[4].content == b""
     assert parts[2].raw == der.seq(der.oid(ID_DATA)), "a degenerate SignedData has no content field"
     return [node.raw for node in parts[3].children()]
