@@ -213,6 +213,16 @@ def test_S_05_an_expired_certificate_vouches_for_nothing_but_its_key(library):
     fetched(library, "short", other, other.certificate)
 
 
+@requirement("S-05")
+def test_S_05_a_revoked_certificate_vouches_for_nothing_but_its_key(library):
+    client, revoked = enrolled(library, "any"), enrolled(library, "any")
+    fetched(library, "any", revoked, client.certificate)
+    serial = identities.load(revoked.certificate).serial_number
+    library.tool("certificate", "revoke", "--alias", "any", f"{serial:x}", "--socket", str(library.socket))
+    missed(library, "any", revoked, names_of(client.certificate))
+    fetched(library, "any", revoked, revoked.certificate)
+
+
 @requirement("S-05", "AA-02")
 def test_AA_02_certificates_of_another_tenant_are_not_there(library):
     client = enrolled(library, "any")
