@@ -10,7 +10,7 @@
  * before the completion returns. Times are milliseconds (durations) or ms since 1970 UTC.
  * Secrets: a CSR holds its challengePassword; never log or store one in clear.
  *
- * ABI log: 1 first version.
+ * ABI log: 1 first version; 2 ca_chain and ca_key say which of a backend's CAs is meant, a request may name its issuer.
  */
 #pragma once
 
@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define BACKEND_ABI 1
+#define BACKEND_ABI 2
 
 struct backend_bytes {
     const uint8_t *data;
@@ -74,7 +74,20 @@ struct backend_request {
     struct backend_bytes spki;       /* SubjectPublicKeyInfo */
     struct backend_bytes extensions; /* SEQUENCE OF Extension; empty: none asked for */
     int64_t max_validity;            /* of policy; 0: no limit */
+    /* The certificate of the CA that shall issue, one of those that ca_chain gave; empty: the one in charge. For
+     * `prepare` alone: what it plans is issued by that CA whenever it is repeated. */
+    struct backend_bytes issuer;
     struct backend_bytes plan; /* what `prepare` gave, the same on every repeat; empty without `prepare` */
+};
+
+/* ---- CAs that follow each other ------------------------------------------------------------------------ */
+
+/* A backend's CA may be followed by another at a set time: until then that one is staged, afterwards the one before
+ * stays in reach for what it has issued. */
+enum backend_authority {
+    BACKEND_CA_CURRENT,  /* in charge: it issues what does not ask for another */
+    BACKEND_CA_NEXT,     /* staged: it issues what asks for it */
+    BACKEND_CA_PREVIOUS, /* was in charge before: it signs its revocation lists, and what was planned then */
 };
 
 /* ---- gates -------------------------------------------------------------------------------------------- */
@@ -194,10 +207,14 @@ struct backend_type {
     struct backend_op *(*look_up)(void *instance, const struct backend_request *request, backend_done *done,
                                   void *context);
     void (*cancel)(void *instance, struct backend_op *op);
-    /* The CA certificates, issuing CA first, up to the root, as BACKEND_ISSUED with only the chain. */
-    struct backend_op *(*ca_chain)(void *instance, backend_done *done, void *context);
-    /* Optional: CA-as-RA. The key and certificate as PEM in a host-freed (free) text; false when it will not. */
-    bool (*ca_key)(void *instance, char **key_pem, char **certificate_pem);
+    /* The CA certificates, issuing CA first, up to the root, as BACKEND_ISSUED with only the chain. BACKEND_REJECTED
+     * when there is no such CA, which is so for NEXT and PREVIOUS in backends that know one CA alone. With NEXT, `delay`
+     * says after how many ms it will be in charge. */
+    struct backend_op *(*ca_chain)(void *instance, enum backend_authority which, backend_done *done,
+                                   void *context);
+    /* Optional: CA-as-RA. The key and certificate as PEM in a host-freed (free) text; false when it will not, or
+     * there is no such CA. */
+    bool (*ca_key)(void *instance, enum backend_authority which, char **key_pem, char **certificate_pem);
     /* A gate has `admit`, and open and close, but none of the calls from `prepare` on. Fills `admission`, which is zeroed:
      * passes. Called once per request, before its transaction is stored. Must not block. */
     void (*admit)(void *instance, const struct backend_request *request, const struct backend_facts *facts,

@@ -324,7 +324,7 @@ static void ask_ca(struct digestion *d, size_t index)
     }
     *q = (struct question){.digestion = d, .ca = ca};
     d->waiting++;
-    backend_call(backend, BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0}, CA_DEADLINE, chain_told, q);
+    backend_ask_chain(backend, BACKEND_CA_CURRENT, CA_DEADLINE, chain_told, q);
 }
 
 static struct digestion *digestion_create(struct replicas *r)

@@ -303,12 +303,15 @@ static struct backend_op *local_ca_enroll(void *instance, const struct backend_r
     return op_submit(op);
 }
 
-static struct backend_op *local_ca_chain(void *instance, backend_done *done, void *context)
+static struct backend_op *local_ca_chain(void *instance, enum backend_authority which, backend_done *done,
+                                         void *context)
 {
     struct backend_op *op = op_start(instance, 0, done, context);
     if (!op)
         return NULL;
     op->chain = true;
+    if (which != BACKEND_CA_CURRENT)
+        op->result = CERTIFICATE_REFUSED;
     return op_submit(op);
 }
 
@@ -338,8 +341,10 @@ static char *take_text(BIO *pem)
     return len > 0 ? strndup(data, (size_t)len) : NULL;
 }
 
-static bool local_ca_key(void *instance, char **key_pem, char **certificate_pem)
+static bool local_ca_key(void *instance, enum backend_authority which, char **key_pem, char **certificate_pem)
 {
+    if (which != BACKEND_CA_CURRENT)
+        return false;
     const struct ca *ca = ((const struct local_ca *)instance)->ca;
     OWN(BIO) BIO *key = BIO_new(BIO_s_secmem());
     OWN(BIO) BIO *certificate = BIO_new(BIO_s_mem());

@@ -195,8 +195,7 @@ static void look(evutil_socket_t fd, short what, void *data)
         return;
     }
     w->keeper->running++;
-    backend_call(w->alias->backend, BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0}, BACKEND_DEADLINE,
-                 chain_told, w);
+    backend_ask_chain(w->alias->backend, BACKEND_CA_CURRENT, BACKEND_DEADLINE, chain_told, w);
 }
 
 /* ---- the keeper ---------------------------------------------------------------------------------------- */

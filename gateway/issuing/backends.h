@@ -46,18 +46,19 @@ enum backend_call_kind {
     BACKEND_CALL_ENROLL,
     BACKEND_CALL_POLL,
     BACKEND_CALL_LOOK_UP,
-    BACKEND_CALL_CA_CHAIN
 };
 
 /* prepare(): bytes written to `plan`, 0 when the backend has none; -1 when it failed. */
 int backend_prepare(struct backend_instance *i, const struct backend_request *request,
                     uint8_t plan[BACKEND_PLAN_MAX]);
 /* Starts a call. `done` is called exactly once on the loop thread, never inside; after `deadline` ms with
- * BACKEND_UNAVAILABLE and reason "timeout" (`lost` in backend_call_lost). `request` (NULL for CA_CHAIN) is
- * alive until then. */
+ * BACKEND_UNAVAILABLE and reason "timeout" (`lost` in backend_call_lost). `request` is alive until then. */
 void backend_call(struct backend_instance *i, enum backend_call_kind kind,
                   const struct backend_request *request, struct backend_bytes cookie, int64_t deadline,
                   backend_done *done, void *context);
+/* The same for the certificates of one of its CAs (`ca_chain` of the contract). */
+void backend_ask_chain(struct backend_instance *i, enum backend_authority which, int64_t deadline,
+                       backend_done *done, void *context);
 /* True inside `done` when the result is a time-out: the submission may still have happened. */
 bool backend_call_lost(const struct backend_result *result);
 /* ---- gates */

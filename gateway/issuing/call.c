@@ -12,6 +12,7 @@
 #define RETRY_DELAY    5000        /* ms: of a call that could not be started or ran out of time */
 
 static const char timeout_reason[] = "timeout";
+static const char not_offered[] = "the backend does not offer this call";
 
 struct backend_call {
     struct backend_call *next, **back; /* in backends.calls */
@@ -164,7 +165,6 @@ static bool can(const struct backend_type *t, enum backend_call_kind kind)
         [BACKEND_CALL_ENROLL] = t->enroll != NULL,
         [BACKEND_CALL_POLL] = t->poll != NULL,
         [BACKEND_CALL_LOOK_UP] = t->look_up != NULL,
-        [BACKEND_CALL_CA_CHAIN] = t->ca_chain != NULL,
     };
     return able[kind];
 }
@@ -181,8 +181,6 @@ static struct backend_op *start(struct backend_call *c, enum backend_call_kind k
         return t->poll(opened, request, cookie, on_answer, c);
     case BACKEND_CALL_LOOK_UP:
         return t->look_up(opened, request, on_answer, c);
-    case BACKEND_CALL_CA_CHAIN:
-        return t->ca_chain(opened, on_answer, c);
     }
     abort();
 }
@@ -208,25 +206,43 @@ static struct backend_call *call_create(struct backend_instance *i, backend_done
     return c;
 }
 
-void backend_call(struct backend_instance *i, enum backend_call_kind kind,
-                  const struct backend_request *request, struct backend_bytes cookie, int64_t deadline,
-                  backend_done *done, void *context)
+/* What the backend's start function gave. */
+static void started(struct backend_call *c, struct backend_op *op, int64_t deadline)
 {
-    struct backend_call *c = call_create(i, done, context);
-    if (!can(i->type, kind)) {
-        fail_later(c, BACKEND_MISCONFIGURED, "the backend does not offer this call");
-        return;
-    }
-    c->starting = true;
-    c->op = start(c, kind, request, cookie);
-    c->starting = false;
     struct timeval wait = {.tv_sec = deadline / 1000, .tv_usec = deadline % 1000 * 1000};
+    c->op = op;
+    c->starting = false;
     if (c->failure)
         return;
     if (!c->op)
         fail_later(c, BACKEND_UNAVAILABLE, "the call could not be started");
     else
         evtimer_add(c->event, &wait);
+}
+
+void backend_call(struct backend_instance *i, enum backend_call_kind kind,
+                  const struct backend_request *request, struct backend_bytes cookie, int64_t deadline,
+                  backend_done *done, void *context)
+{
+    struct backend_call *c = call_create(i, done, context);
+    if (!can(i->type, kind)) {
+        fail_later(c, BACKEND_MISCONFIGURED, not_offered);
+        return;
+    }
+    c->starting = true;
+    started(c, start(c, kind, request, cookie), deadline);
+}
+
+void backend_ask_chain(struct backend_instance *i, enum backend_authority which, int64_t deadline,
+                       backend_done *done, void *context)
+{
+    struct backend_call *c = call_create(i, done, context);
+    if (!i->type->ca_chain) {
+        fail_later(c, BACKEND_MISCONFIGURED, not_offered);
+        return;
+    }
+    c->starting = true;
+    started(c, i->type->ca_chain(i->opened, which, on_answer, c), deadline);
 }
 
 bool backend_call_lost(const struct backend_result *result)

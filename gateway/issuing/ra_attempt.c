@@ -177,7 +177,7 @@ static void chain_told(void *context, const struct backend_result *result)
 void attempt_ask_chain(struct ra_attempt *a, struct backend_instance *of, void (*next)(struct ra_attempt *a))
 {
     a->chain_next = next;
-    backend_call(of, BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0}, BACKEND_DEADLINE, chain_told, a);
+    backend_ask_chain(of, BACKEND_CA_CURRENT, BACKEND_DEADLINE, chain_told, a);
 }
 
 /* ---- from files, from the CA --------------------------------------------------------------------------- */
@@ -237,7 +237,8 @@ static void take_ca(struct ra_attempt *a)
 {
     struct backend_instance *i = a->alias->backend;
     const struct backend_type *type = backend_instance_type(i);
-    if (!type->ca_key || !type->ca_key(backend_instance_opened(i), &a->ca_key_pem, &a->ca_certificate_pem)) {
+    if (!type->ca_key || !type->ca_key(backend_instance_opened(i), BACKEND_CA_CURRENT, &a->ca_key_pem,
+                                       &a->ca_certificate_pem)) {
         attempt_finish_failed(a, "the backend does not give its CA key away; choose another ra.from");
         return;
     }

@@ -229,9 +229,11 @@ static struct backend_op *scripted_look_up(void *instance, const struct backend_
     return start(instance, SCRIPTED_LOOK_UP, request, done, context);
 }
 
-static struct backend_op *scripted_ca_chain(void *instance, backend_done *done, void *context)
+static struct backend_op *scripted_ca_chain(void *instance, enum backend_authority which, backend_done *done,
+                                            void *context)
 {
-    struct backend_op *op = begin(instance, (struct script){0}, done, context);
+    struct script answer = {.verdict = which == BACKEND_CA_CURRENT ? BACKEND_ISSUED : BACKEND_REJECTED};
+    struct backend_op *op = begin(instance, answer, done, context);
     if (op)
         op->chain_only = true;
     return op;

@@ -140,13 +140,14 @@ static void cancel(void *instance, struct backend_op *op)
     free(op);
 }
 
-static struct backend_op *ca_chain(void *instance, backend_done *done, void *context)
+static struct backend_op *ca_chain(void *instance, enum backend_authority which, backend_done *done,
+                                   void *context)
 {
     struct fake *f = instance;
     struct backend_op *op = op_create(f, done, context);
     if (!f->inner)
         return later(op, BACKEND_UNAVAILABLE);
-    op->inner = local_ca_type.ca_chain(f->inner, inner_done, op);
+    op->inner = local_ca_type.ca_chain(f->inner, which, inner_done, op);
     return op;
 }
 

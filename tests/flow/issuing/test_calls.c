@@ -46,6 +46,16 @@ static struct got call(struct rig *r, struct backend_instance *i, enum backend_c
     return g;
 }
 
+static struct got ask_chain(struct rig *r, struct backend_instance *i, enum backend_authority which)
+{
+    struct got g = {.inside = true};
+    backend_ask_chain(i, which, 60000, done, &g);
+    g.inside = false;
+    while (!g.calls)
+        rig_turn(r);
+    return g;
+}
+
 TEST(verdicts_reach_the_caller)
 {
     struct rig r;
@@ -156,9 +166,12 @@ TEST(local_ca_answers_through_the_host)
     CHECK(backend_instance_healthy(i, problem, sizeof problem));
     snprintf(path, sizeof path, "%s/backends/own", r.folder);
     CHECK(stat(path, &s) == 0 && (s.st_mode & 0777) == 0700);
-    struct got g = call(&r, i, BACKEND_CALL_CA_CHAIN, 60000);
+    struct got g = ask_chain(&r, i, BACKEND_CA_CURRENT);
+    CHECK(!g.called_inside);
     CHECK_INT(g.verdict, BACKEND_ISSUED);
     CHECK_INT(g.chain_count, 1);
+    CHECK_INT(ask_chain(&r, i, BACKEND_CA_NEXT).verdict, BACKEND_REJECTED);
+    CHECK_INT(ask_chain(&r, i, BACKEND_CA_PREVIOUS).verdict, BACKEND_REJECTED);
     struct buffer text;
     buffer_init(&text, 1 << 20);
     metrics_write(r.metrics, &text);
@@ -205,7 +218,7 @@ TEST(many_certificates_at_once)
     struct backend_instance *i = backends_find(r.backends, "own");
     EVP_PKEY *key = EVP_EC_gen("P-256");
     int spki_len = i2d_PUBKEY(key, &spki);
-    backend_call(i, BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0}, 60000, keep_ca, &n);
+    backend_ask_chain(i, BACKEND_CA_CURRENT, 60000, keep_ca, &n);
     while (!n.ca)
         rig_turn(&r);
     for (int k = 0; k < MANY; k++) {
@@ -232,8 +245,7 @@ TEST(work_that_outlives_its_instance_ends_quietly)
     struct rig r;
     struct got g = {0};
     rig_open(&r, ONE_CA);
-    backend_call(backends_find(r.backends, "own"), BACKEND_CALL_CA_CHAIN, NULL, (struct backend_bytes){0},
-                 60000, done, &g);
+    backend_ask_chain(backends_find(r.backends, "own"), BACKEND_CA_CURRENT, 60000, done, &g);
     rig_close(&r); /* backends first, then the pool delivers */
     CHECK_INT(g.calls, 0);
 }

@@ -469,7 +469,7 @@ Test(certificate, full_queue_is_not_started)
     prepare(&b);
     host_full(b.host, true);
     cr_assert_null(local_ca_type.enroll(b.ca, &b.request, host_completed, &b.result));
-    cr_assert_null(local_ca_type.ca_chain(b.ca, host_completed, &b.result));
+    cr_assert_null(local_ca_type.ca_chain(b.ca, BACKEND_CA_CURRENT, host_completed, &b.result));
     bench_close(&b);
 }
 
@@ -478,12 +478,12 @@ Test(certificate, chain_and_key_are_the_cas)
     struct host_value values[] = {{"key_type", "rsa-2048"}};
     struct bench b;
     bench_open(&b, values, 1);
-    cr_assert(local_ca_type.ca_chain(b.ca, host_completed, &b.result));
+    cr_assert(local_ca_type.ca_chain(b.ca, BACKEND_CA_CURRENT, host_completed, &b.result));
     host_run(b.host);
     cr_assert_eq(b.result.verdict, BACKEND_ISSUED);
     cr_assert_eq(b.result.chain_count, 1);
     char *key_pem, *certificate_pem;
-    cr_assert(local_ca_type.ca_key(b.ca, &key_pem, &certificate_pem));
+    cr_assert(local_ca_type.ca_key(b.ca, BACKEND_CA_CURRENT, &key_pem, &certificate_pem));
     OWN(BIO) BIO *key_text = BIO_new_mem_buf(key_pem, -1);
     OWN(BIO) BIO *certificate_text = BIO_new_mem_buf(certificate_pem, -1);
     OWN(PKEY) EVP_PKEY *key = PEM_read_bio_PrivateKey(key_text, NULL, NULL, NULL);
