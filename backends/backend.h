@@ -10,7 +10,8 @@
  * before the completion returns. Times are milliseconds (durations) or ms since 1970 UTC.
  * Secrets: a CSR holds its challengePassword; never log or store one in clear.
  *
- * ABI log: 1 first version; 2 ca_chain and ca_key say which of a backend's CAs is meant, a request may name its issuer.
+ * ABI log: 1 first version; 2 ca_chain and ca_key say which of a backend's CAs is meant, a request may name its issuer,
+ * revocation lists.
  */
 #pragma once
 
@@ -50,6 +51,9 @@ struct backend_result {
     struct backend_bytes cookie;
     int64_t delay;
     const char *reason;
+    /* `crl` alone, with BACKEND_ISSUED: */
+    struct backend_bytes crl; /* DER */
+    int64_t this_update, next_update;
 };
 
 typedef void backend_done(void *context, const struct backend_result *result);
@@ -88,6 +92,26 @@ enum backend_authority {
     BACKEND_CA_CURRENT,  /* in charge: it issues what does not ask for another */
     BACKEND_CA_NEXT,     /* staged: it issues what asks for it */
     BACKEND_CA_PREVIOUS, /* was in charge before: it signs its revocation lists, and what was planned then */
+};
+
+/* ---- revocation lists ---------------------------------------------------------------------------------- */
+
+#define BACKEND_SERIAL_MAX 40 /* octets; RFC 5280 allows 20 */
+
+/* One certificate that the gateway recorded as revoked. */
+struct backend_revocation {
+    int64_t at;
+    uint8_t serial[BACKEND_SERIAL_MAX]; /* big-endian, no leading zeros */
+    uint8_t serial_len;
+    uint8_t reason; /* CRLReason of RFC 5280 section 5.3.1; 6: on hold */
+};
+
+struct backend_crl_request {
+    struct backend_bytes
+        issuer;     /* of the CA certificate, one of those that ca_chain gave; empty: the current CA */
+    int64_t number; /* CRLNumber, from 1 on */
+    const struct backend_revocation *revocations; /* in no order */
+    size_t count;
 };
 
 /* ---- gates -------------------------------------------------------------------------------------------- */
@@ -212,6 +236,13 @@ struct backend_type {
      * says after how many ms it will be in charge. */
     struct backend_op *(*ca_chain)(void *instance, enum backend_authority which, backend_done *done,
                                    void *context);
+    /* Optional: the CRL of a CA, as BACKEND_ISSUED with `crl` and its times. A backend that issues with a key of its
+     * own signs what the gateway recorded; one whose CA keeps its own list ignores the entries and gives the CA's
+     * present CRL. REJECTED: there will be none for this CA; `reason` says why. */
+    struct backend_op *(*crl)(void *instance, const struct backend_crl_request *request, backend_done *done,
+                              void *context);
+    /* With `crl`: how long after one list the next is due, whether or not anything changed. */
+    int64_t (*crl_interval)(void *instance);
     /* Optional: CA-as-RA. The key and certificate as PEM in a host-freed (free) text; false when it will not, or
      * there is no such CA. */
     bool (*ca_key)(void *instance, enum backend_authority which, char **key_pem, char **certificate_pem);

@@ -59,6 +59,9 @@ void backend_call(struct backend_instance *i, enum backend_call_kind kind,
 /* The same for the certificates of one of its CAs (`ca_chain` of the contract). */
 void backend_ask_chain(struct backend_instance *i, enum backend_authority which, int64_t deadline,
                        backend_done *done, void *context);
+/* The same for the CRL of one of its CAs (`crl` of the contract). */
+void backend_ask_crl(struct backend_instance *i, const struct backend_crl_request *request, int64_t deadline,
+                     backend_done *done, void *context);
 /* True inside `done` when the result is a time-out: the submission may still have happened. */
 bool backend_call_lost(const struct backend_result *result);
 /* ---- gates */

@@ -24,8 +24,9 @@ struct backend_call {
     int64_t began;       /* monotonic ms */
     enum backend_verdict verdict; /* with `failure` */
     const char *failure;
-    bool starting; /* inside the backend's start function */
-    bool over;     /* completed by its deadline, but the backend cannot cancel: its late answer is dropped */
+    bool wants_list; /* backend_ask_crl */
+    bool starting;   /* inside the backend's start function */
+    bool over; /* completed by its deadline, but the backend cannot cancel: its late answer is dropped */
 };
 
 static void call_free(struct backend_call *c)
@@ -119,10 +120,12 @@ static void on_event(evutil_socket_t fd, short what, void *data)
     complete_failed(c, BACKEND_UNAVAILABLE, timeout_reason);
 }
 
-static const char *fault_of(const struct backend_result *r)
+static const char *fault_of(const struct backend_result *r, bool wants_list)
 {
     if (r->verdict > BACKEND_MISCONFIGURED)
         return "the backend answered with an unknown verdict";
+    if (wants_list && r->verdict == BACKEND_ISSUED)
+        return r->crl.data && r->crl.len ? NULL : "the backend answered without a revocation list";
     if (r->chain_count > BACKEND_CHAIN_MAX || r->cookie.len > BACKEND_COOKIE_MAX)
         return "the backend answered with more than its contract allows";
     if (r->verdict == BACKEND_ISSUED && r->chain_count == 0)
@@ -143,7 +146,7 @@ static void fail_later(struct backend_call *c, enum backend_verdict verdict, con
 static void on_answer(void *context, const struct backend_result *result)
 {
     struct backend_call *c = context;
-    const char *fault = fault_of(result);
+    const char *fault = fault_of(result, c->wants_list);
     if (c->starting) { /* against the contract: our caller does not expect an answer yet */
         fail_later(c, BACKEND_MISCONFIGURED, "the backend completed a call inside its start function");
     } else if (c->over) {
@@ -243,6 +246,19 @@ void backend_ask_chain(struct backend_instance *i, enum backend_authority which,
     }
     c->starting = true;
     started(c, i->type->ca_chain(i->opened, which, on_answer, c), deadline);
+}
+
+void backend_ask_crl(struct backend_instance *i, const struct backend_crl_request *request, int64_t deadline,
+                     backend_done *done, void *context)
+{
+    struct backend_call *c = call_create(i, done, context);
+    if (!i->type->crl) {
+        fail_later(c, BACKEND_MISCONFIGURED, not_offered);
+        return;
+    }
+    c->wants_list = true;
+    c->starting = true;
+    started(c, i->type->crl(i->opened, request, on_answer, c), deadline);
 }
 
 bool backend_call_lost(const struct backend_result *result)
