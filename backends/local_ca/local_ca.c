@@ -8,6 +8,7 @@
 
 #include "backends/backend.h"
 #include "backends/local_ca/certificate.h"
+#include "backends/local_ca/crl.h"
 #include "backends/local_ca/own.h"
 
 #define PATH_SIZE    4096
@@ -64,11 +65,22 @@ static const struct backend_setting settings[] = {
      .help = "Copies the subjectAltName of the request, which the alias' "
              "policy has passed."},
     {"profile.issuer_urls", BACKEND_SETTING_LIST,
-     .help = "Where the CA certificate is published (authorityInfoAccess)."},
+     .help = "Where the CA certificate is published (authorityInfoAccess). {ca} stands for the CA's "
+             "subjectKeyIdentifier in hexadecimal digits, under which the gateway publishes it: "
+             "http://pki.example.com/pki/{ca}.cer."},
     {"profile.ocsp_urls", BACKEND_SETTING_LIST, .help = "OCSP responders (authorityInfoAccess)."},
-    {"profile.crl_urls", BACKEND_SETTING_LIST, .help = "Where the CRL is published (cRLDistributionPoints)."},
+    {"profile.crl_urls", BACKEND_SETTING_LIST,
+     .help = "Where the CRL is published (cRLDistributionPoints). {ca} as above: "
+             "http://pki.example.com/pki/{ca}.crl."},
     {"profile.basic_constraints", BACKEND_SETTING_CHOICE, .initial = "critical",
      .choices = "critical noncritical absent", .help = "How certificates say that they are no CA's."},
+    {"crl.interval", BACKEND_SETTING_DURATION, 1000, 30 * DAY, .initial = "1d",
+     .help =
+         "How often a new revocation list is made although nothing changed. A revocation makes one at once."},
+    {"crl.validity", BACKEND_SETTING_DURATION, 2000, 366 * DAY, .initial = "7d",
+     .help = "From a list's thisUpdate to its nextUpdate: how long it is good when no newer one comes. "
+             "Longer than "
+             "`crl.interval`."},
 };
 
 static const char *text_of(const struct local_ca *l, const char *path)
@@ -175,8 +187,19 @@ static bool load(struct local_ca *l, struct problem *p)
     if (!ca_load(&l->ca, &source, p) || !profile_create(&l->profile, l->ca, l->host, l->services, p))
         return false;
     warn_of_readable_key(l, at.key);
+    if (crl_refusal(l->ca))
+        say(l, BACKEND_LOG_WARNING, crl_refusal(l->ca));
     warn_of_short_life(l);
     return true;
+}
+
+static bool check_times(const struct local_ca *l, struct problem *p)
+{
+    return l->services->setting_number(l->host, "crl.validity") >
+               l->services->setting_number(l->host, "crl.interval") ||
+           problem_say(
+               p, "crl.validity must be longer than crl.interval, or every revocation list has ended before "
+                  "the next one is made");
 }
 
 static void local_ca_close(void *instance)
@@ -199,7 +222,7 @@ static bool local_ca_open(void **instance, struct backend_host *host, const stru
         return problem_say(&p, "out of memory");
     l->host = host;
     l->services = services;
-    if (!load(l, &p)) {
+    if (!check_times(l, &p) || !load(l, &p)) {
         local_ca_close(l);
         return false;
     }
@@ -215,9 +238,12 @@ struct backend_op {
     void *context;
     bool cancelled; /* loop thread; the worker does not look */
     bool chain;     /* asks for the chain alone */
+    bool list;      /* asks for a revocation list */
+    const struct ca *ca;
+    struct crl_order crl; /* owns its revocations */
     struct certificate_order order;
     enum certificate_result result;
-    struct der certificate;
+    struct der made; /* certificate or list */
     char reason[PROBLEM_SIZE];
     uint8_t copies[]; /* what `order` points to: after cancel the request is gone, while a worker may still
                          read */
@@ -225,7 +251,8 @@ struct backend_op {
 
 static void op_free(struct backend_op *op)
 {
-    der_free(&op->certificate);
+    der_free(&op->made);
+    free(op->crl.revocations);
     free(op);
 }
 
@@ -235,7 +262,19 @@ static void op_run(void *data)
     if (op->chain)
         return;
     struct problem p = {.text = op->reason, .size = sizeof op->reason};
-    op->result = certificate_make(&op->certificate, op->local->ca, &op->local->profile, &op->order, &p);
+    if (op->list && !op->ca)
+        op->result = CERTIFICATE_REFUSED;
+    else if (op->list)
+        op->result = crl_make(&op->made, op->ca, &op->crl, &p) ? CERTIFICATE_MADE : CERTIFICATE_FAILED;
+    else
+        op->result = certificate_make(&op->made, op->local->ca, &op->local->profile, &op->order, &p);
+}
+
+static void give_list(const struct backend_op *op, struct backend_result *result)
+{
+    result->crl = der_bytes(&op->made);
+    result->this_update = op->crl.this_update * 1000;
+    result->next_update = op->crl.next_update * 1000;
 }
 
 static void op_done(void *data)
@@ -247,10 +286,12 @@ static void op_done(void *data)
     };
     struct backend_op *op = data;
     struct backend_result result = {.verdict = verdicts[op->result], .reason = op->reason};
-    if (result.verdict == BACKEND_ISSUED) {
+    if (result.verdict == BACKEND_ISSUED && op->list) {
+        give_list(op, &result);
+    } else if (result.verdict == BACKEND_ISSUED) {
         const struct ca *ca = op->local->ca;
         if (!op->chain)
-            result.chain[result.chain_count++] = der_bytes(&op->certificate);
+            result.chain[result.chain_count++] = der_bytes(&op->made);
         for (size_t i = 0; i < ca->chain_count && result.chain_count < BACKEND_CHAIN_MAX; i++)
             result.chain[result.chain_count++] = der_bytes(&ca->chain[i]);
     }
@@ -313,6 +354,58 @@ static struct backend_op *local_ca_chain(void *instance, enum backend_authority 
     if (which != BACKEND_CA_CURRENT)
         op->result = CERTIFICATE_REFUSED;
     return op_submit(op);
+}
+
+/* The CA whose certificate this is; NULL with a reason when it signs no lists, or is none of ours. */
+static const struct ca *list_signer(const struct local_ca *l, struct backend_bytes issuer, char *reason,
+                                    size_t size)
+{
+    struct problem p = {.text = reason, .size = size};
+    const struct der *own = &l->ca->chain[0];
+    if (issuer.len && (issuer.len != own->len || memcmp(issuer.data, own->data, own->len) != 0))
+        problem_say(&p, "this backend does not have the CA that the revocation list is asked for");
+    else if (crl_refusal(l->ca))
+        problem_say(&p, "%s", crl_refusal(l->ca));
+    else
+        return l->ca;
+    return NULL;
+}
+
+static bool copy_revocations(struct crl_order *to, const struct backend_crl_request *r)
+{
+    size_t size = r->count * sizeof *r->revocations;
+    to->count = r->count;
+    if (!size)
+        return true;
+    to->revocations = r->count <= CRL_ENTRIES_MAX ? malloc(size) : NULL;
+    if (to->revocations)
+        memcpy(to->revocations, r->revocations, size);
+    return to->revocations != NULL;
+}
+
+static struct backend_op *local_ca_crl(void *instance, const struct backend_crl_request *r,
+                                       backend_done *done, void *context)
+{
+    struct local_ca *l = instance;
+    struct backend_op *op = op_start(l, 0, done, context);
+    if (!op)
+        return NULL;
+    op->list = true;
+    op->ca = list_signer(l, r->issuer, op->reason, sizeof op->reason);
+    op->crl.number = r->number;
+    op->crl.this_update = now_of(l);
+    op->crl.next_update = op->crl.this_update + l->services->setting_number(l->host, "crl.validity") / 1000;
+    if (!copy_revocations(&op->crl, r)) {
+        op_free(op);
+        return NULL;
+    }
+    return op_submit(op);
+}
+
+static int64_t local_ca_crl_interval(void *instance)
+{
+    const struct local_ca *l = instance;
+    return l->services->setting_number(l->host, "crl.interval");
 }
 
 static void local_ca_cancel(void *instance, struct backend_op *op)
@@ -386,6 +479,8 @@ const struct backend_type local_ca_type = {
     .enroll = local_ca_enroll,
     .cancel = local_ca_cancel,
     .ca_chain = local_ca_chain,
+    .crl = local_ca_crl,
+    .crl_interval = local_ca_crl_interval,
     .ca_key = local_ca_key,
     .health = local_ca_health,
 };

@@ -25,7 +25,10 @@ static const struct usage {
 struct reader { /* of this instance's settings */
     struct backend_host *host;
     const struct backend_services *services;
+    const struct der *ca; /* the CA's key id: what CA_MARK in URLs stands for */
 };
+
+#define CA_MARK "{ca}"
 
 struct extension_at extension_open(struct der *d, int nid, bool critical)
 {
@@ -63,7 +66,7 @@ static void write_key_usage(struct der *d, uint8_t bits)
     extension_close(d, at);
 }
 
-static void write_authority_key_id(struct der *d, const struct ca *ca)
+void authority_key_id_write(struct der *d, const struct ca *ca)
 {
     if (ca->key_id.len == 0)
         return;
@@ -97,9 +100,34 @@ static bool write_extended_key_usage(struct der *d, const struct reader *r, stru
     return true;
 }
 
-static void write_uri(struct der *d, const char *uri)
+static void write_hex(struct der *d, const struct der *id)
 {
-    der_element(d, DER_CONTEXT(GEN_URI), uri, strlen(uri));
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < id->len; i++)
+        der_raw(d, (char[]){digits[id->data[i] >> 4], digits[id->data[i] & 15]}, 2);
+}
+
+static void write_uri(struct der *d, const struct reader *r, const char *uri)
+{
+    size_t at = der_open(d, DER_CONTEXT(GEN_URI));
+    for (const char *mark; (mark = strstr(uri, CA_MARK)); uri = mark + strlen(CA_MARK)) {
+        der_raw(d, uri, (size_t)(mark - uri));
+        write_hex(d, r->ca);
+    }
+    der_raw(d, uri, strlen(uri));
+    der_close(d, at);
+}
+
+static bool check_urls(const struct reader *r, const char *path, struct problem *p)
+{
+    for (size_t i = 0; r->ca->len == 0 && i < r->services->setting_count(r->host, path); i++)
+        if (strstr(r->services->setting_item(r->host, path, i), CA_MARK))
+            return problem_say(p,
+                               "%s: " CA_MARK
+                               " stands for the CA's subjectKeyIdentifier, and this CA certificate has "
+                               "none; write the URL out, with the name of the backend",
+                               path);
+    return true;
 }
 
 /* AccessDescriptions of one method (RFC 5280 section 4.2.2.1). */
@@ -108,7 +136,7 @@ static void write_access(struct der *d, const struct reader *r, const char *path
     for (size_t i = 0; i < r->services->setting_count(r->host, path); i++) {
         size_t description = der_open(d, DER_SEQUENCE);
         der_nid(d, method);
-        write_uri(d, r->services->setting_item(r->host, path, i));
+        write_uri(d, r, r->services->setting_item(r->host, path, i));
         der_close(d, description);
     }
 }
@@ -139,7 +167,7 @@ static void write_crl_points(struct der *d, const struct reader *r)
     size_t name = der_open(d, DER_CONTEXT_CONSTRUCTED(0));
     size_t full = der_open(d, DER_CONTEXT_CONSTRUCTED(0));
     for (size_t i = 0; i < count; i++)
-        write_uri(d, r->services->setting_item(r->host, "profile.crl_urls", i));
+        write_uri(d, r, r->services->setting_item(r->host, "profile.crl_urls", i));
     der_close(d, full);
     der_close(d, name);
     der_close(d, point);
@@ -166,7 +194,7 @@ static bool write_client(struct der *d, const struct ca *ca, const struct reader
     write_key_usage(d, usage);
     if (!write_extended_key_usage(d, r, p))
         return false;
-    write_authority_key_id(d, ca);
+    authority_key_id_write(d, ca);
     write_authority_information(d, r);
     write_crl_points(d, r);
     return !d->failed || problem_say(p, "out of memory");
@@ -178,7 +206,7 @@ static void write_ra(struct der *d, const struct ca *ca, const struct reader *r,
 {
     write_basic_constraints(d, true);
     write_key_usage(d, usage);
-    write_authority_key_id(d, ca);
+    authority_key_id_write(d, ca);
     write_authority_information(d, r);
     write_crl_points(d, r);
 }
@@ -186,7 +214,9 @@ static void write_ra(struct der *d, const struct ca *ca, const struct reader *r,
 bool profile_create(struct profile *out, const struct ca *ca, struct backend_host *host,
                     const struct backend_services *services, struct problem *p)
 {
-    struct reader r = {.host = host, .services = services};
+    struct reader r = {.host = host, .services = services, .ca = &ca->key_id};
+    if (!check_urls(&r, "profile.issuer_urls", p) || !check_urls(&r, "profile.crl_urls", p))
+        return false;
     *out = (struct profile){
         .validity = services->setting_number(host, "profile.validity") / 1000,
         .backdate = services->setting_number(host, "profile.backdate") / 1000,

@@ -14,6 +14,8 @@ struct profile {
 bool profile_create(struct profile *out, const struct ca *ca, struct backend_host *host,
                     const struct backend_services *services, struct problem *p);
 void profile_free(struct profile *f);
+/* The AuthorityKeyIdentifier that names this CA's key; nothing for a CA without an id. */
+void authority_key_id_write(struct der *d, const struct ca *ca);
 
 /* SEQUENCE { extnID, critical when true, OCTET STRING { … } } around what is written between open and close.
  */

@@ -192,6 +192,13 @@ void host_completed(void *context, const struct backend_result *result)
         r->chain[i] = malloc(r->lens[i]);
         memcpy(r->chain[i], result->chain[i].data, r->lens[i]);
     }
+    if (result->crl.len) {
+        r->crl_len = result->crl.len;
+        r->crl = malloc(r->crl_len);
+        memcpy(r->crl, result->crl.data, r->crl_len);
+    }
+    r->this_update = result->this_update;
+    r->next_update = result->next_update;
     snprintf(r->reason, sizeof r->reason, "%s", result->reason ? result->reason : "");
 }
 
@@ -199,5 +206,6 @@ void host_result_clear(struct host_result *r)
 {
     for (size_t i = 0; i < r->chain_count; i++)
         free(r->chain[i]);
+    free(r->crl);
     *r = (struct host_result){0};
 }

@@ -29,6 +29,9 @@ struct host_result { /* what a completion got, copied */
     uint8_t *chain[BACKEND_CHAIN_MAX];
     size_t lens[BACKEND_CHAIN_MAX];
     size_t chain_count;
+    uint8_t *crl;
+    size_t crl_len;
+    int64_t this_update, next_update;
     char reason[512];
 };
 
