@@ -118,6 +118,8 @@ static void apply(struct reload *r)
     s->settings = gateway_settings_ref(r->fresh);
     replace_aliases(s, old, r->fresh);
     enroll_settings(s->enroll, r->fresh);
+    publisher_settings(s->publisher, r->fresh);
+    pages_settings(s->pages, &r->fresh->publish);
     http_listener_limits(s->scep, &r->fresh->limits);
     replicas_announce(s->replicas, r->fresh);
     log_setup(r->fresh->log.level, r->fresh->log.format, 2);

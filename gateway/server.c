@@ -147,6 +147,23 @@ static void list_replicas(void *context, admin_replica_visit *visit, void *list)
     replicas_each(((struct server *)context)->replicas, list_replica, &l);
 }
 
+static bool open_publication(struct server *s)
+{
+    struct publisher_parts parts = {.base = s->base,
+                                    .backends = s->backends,
+                                    .store = s->store,
+                                    .obligations = s->obligations,
+                                    .metrics = s->metrics,
+                                    .clock = &clock_system};
+    s->publisher = publisher_create(&parts);
+    s->pages = s->publisher ? pages_create(s->publisher, s->metrics, &clock_system) : NULL;
+    if (!s->pages)
+        return false;
+    publisher_settings(s->publisher, s->settings);
+    pages_settings(s->pages, &s->settings->publish);
+    return true;
+}
+
 static enum error_code open_services(struct server *s, struct error *e)
 {
     s->ra_maker = ra_maker_create(s->base, s->store, s->keys, s->pool, &clock_system, s->metrics);
@@ -160,7 +177,9 @@ static enum error_code open_services(struct server *s, struct error *e)
                                       .clock = &clock_system,
                                       .period = REPLICA_PERIOD};
     s->replicas = replicas_create(&replicas);
-    s->trust_keeper = trust_keeper_create(s->base, s->directory);
+    if (!s->obligations || !open_publication(s))
+        return error_set(e, ERR_OVERLOADED, "out of memory");
+    s->trust_keeper = trust_keeper_create(s->base, s->directory, s->publisher);
     if (!s->ra_maker || !s->challenges || !s->obligations || !s->replicas || !s->trust_keeper)
         return error_set(e, ERR_OVERLOADED, "out of memory");
     struct enroll_parts parts = {.base = s->base,
@@ -225,12 +244,25 @@ static enum error_code find_approvers(struct server *s, struct error *e)
     return ERR_OK;
 }
 
+/* What is published, and everything else. */
+static void handle(void *context, struct http_exchange *x)
+{
+    struct server *s = context;
+    if (!pages_handle(s->pages, x))
+        enroll_handle(s->enroll, x);
+}
+
+static void refused(void *context, const char *client, enum error_code code)
+{
+    enroll_refused(((struct server *)context)->enroll, client, code);
+}
+
 static enum error_code open_listeners(struct server *s, struct error *e)
 {
     struct http_listener_options scep = {.limits = &s->settings->limits,
-                                         .handler = enroll_handle,
-                                         .context = s->enroll,
-                                         .refused = enroll_refused,
+                                         .handler = handle,
+                                         .context = s,
+                                         .refused = refused,
                                          .metrics = s->metrics,
                                          .count_connections = true};
     struct http_listener_options public = {
@@ -319,8 +351,8 @@ static bool idle(const struct server *s)
 {
     return enroll_idle(s->enroll) && admin_idle(s->admin) && ra_maker_idle(s->ra_maker) &&
            obligations_idle(s->obligations) && replicas_idle(s->replicas) &&
-           trust_keeper_idle(s->trust_keeper) && !s->reloading && !s->rows_in_flight &&
-           !http_listener_open(s->scep);
+           trust_keeper_idle(s->trust_keeper) && publisher_idle(s->publisher) && !s->reloading &&
+           !s->rows_in_flight && !http_listener_open(s->scep);
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *data)
@@ -345,6 +377,7 @@ static void on_stop(evutil_socket_t number, short what, void *data)
     s->drain_until = clock_monotonic(&clock_system) + s->settings->enroll.backend_deadline + DRAIN_MARGIN;
     enroll_drain(s->enroll);
     trust_keeper_stop(s->trust_keeper);
+    publisher_stop(s->publisher);
     obligations_stop(s->obligations);
     replicas_leave(s->replicas);
     http_listener_close(s->scep); /* the admin listeners go on answering: /readyz says why */
@@ -465,6 +498,8 @@ static void server_close(struct server *s)
     challenge_service_free(s->challenges);
     ra_maker_free(s->ra_maker);
     trust_keeper_free(s->trust_keeper);
+    pages_free(s->pages);
+    publisher_free(s->publisher);
     alias_directory_free(s->directory);
     backends_free(s->backends);
     lane_release(s->lane);

@@ -12,6 +12,7 @@
 #include "issuing/backends.h"
 #include "issuing/ra_maker.h"
 #include "metrics/metrics.h"
+#include "publication/pages.h"
 #include "replicas.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -33,6 +34,8 @@ struct server {
     struct trust_keeper *trust_keeper;
     struct challenge_service *challenges;
     struct obligations *obligations;
+    struct publisher *publisher;
+    struct pages *pages;
     struct replicas *replicas;
     struct enroll *enroll;
     struct admin *admin;

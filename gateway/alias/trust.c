@@ -14,12 +14,14 @@
 #define OWN_MAX 16
 
 DEFINE_CLEANUP(ASN1_INTEGER, ASN1_INTEGER *, ASN1_INTEGER_free)
+DEFINE_CLEANUP(AUTHORITY_KEYID, AUTHORITY_KEYID *, AUTHORITY_KEYID_free)
 DEFINE_CLEANUP(X509_CRL, X509_CRL *, X509_CRL_free)
 DEFINE_CLEANUP(POINT, ISSUING_DIST_POINT *, ISSUING_DIST_POINT_free)
 
 struct source {
     char *name; /* path or URL */
-    bool is_url;
+    enum trust_source_kind kind;
+    bool optional;  /* without a list it is as if it were not there */
     X509_CRL *list; /* NULL until the first good one */
     int64_t this_update, next_update;
 };
@@ -70,19 +72,29 @@ void trust_unref(struct trust *t)
     free(t);
 }
 
-static bool add_source(struct trust *t, const char *name, bool is_url)
+static bool add_source(struct trust *t, const char *name, enum trust_source_kind kind, bool optional)
 {
     struct source *s = &t->sources[t->source_count];
-    *s = (struct source){.name = strdup(name), .is_url = is_url};
+    *s = (struct source){.name = strdup(name), .kind = kind, .optional = optional};
     t->source_count += s->name != NULL;
     return s->name != NULL;
 }
 
-static bool add_sources(struct trust *t, const struct text_list *names, bool are_urls)
+static bool add_sources(struct trust *t, const struct text_list *names, enum trust_source_kind kind)
 {
     bool good = true;
     for (size_t i = 0; good && i < names->count; i++)
-        good = add_source(t, names->items[i], are_urls);
+        good = add_source(t, names->items[i], kind, false);
+    return good;
+}
+
+static bool add_backend(struct trust *t)
+{
+    static const char *const names[TRUST_BACKEND_LISTS] = {"the backend's list", "the backend's second list",
+                                                           "the backend's third list"};
+    bool good = true;
+    for (size_t i = 0; good && i < TRUST_BACKEND_LISTS; i++)
+        good = add_source(t, names[i], TRUST_BACKEND, i > 0);
     return good;
 }
 
@@ -90,12 +102,14 @@ enum error_code trust_create(struct trust **out, const struct renewal_settings *
                              struct error *e)
 {
     *out = NULL;
-    struct trust *t = trust_alloc(settings->crl_files.count + settings->crl_urls.count);
+    struct trust *t = trust_alloc(settings->crl_files.count + settings->crl_urls.count +
+                                  (settings->crl_from_backend ? TRUST_BACKEND_LISTS : 0));
     enum error_code code = t ? ERR_OK : ERR_INTERNAL;
     for (size_t i = 0; code == ERR_OK && i < settings->issuers.count; i++)
         code = issuers_read(t->others, settings->issuers.items[i], "renewal.issuers", e);
     if (code == ERR_OK &&
-        (!add_sources(t, &settings->crl_files, false) || !add_sources(t, &settings->crl_urls, true)))
+        (!add_sources(t, &settings->crl_files, TRUST_FILE) ||
+         !add_sources(t, &settings->crl_urls, TRUST_URL) || (settings->crl_from_backend && !add_backend(t))))
         code = ERR_INTERNAL;
     if (code == ERR_INTERNAL)
         error_set(e, code, "out of memory");
@@ -113,9 +127,9 @@ size_t trust_source_count(const struct trust *t)
     return t->source_count;
 }
 
-const char *trust_source(const struct trust *t, size_t n, bool *is_url)
+const char *trust_source(const struct trust *t, size_t n, enum trust_source_kind *kind)
 {
-    *is_url = t->sources[n].is_url;
+    *kind = t->sources[n].kind;
     return t->sources[n].name;
 }
 
@@ -155,7 +169,7 @@ struct trust *trust_copy(const struct trust *old)
     struct trust *t = trust_alloc(old->source_count);
     bool good = t && add_all(t->others, old->others);
     for (size_t i = 0; good && i < old->source_count; i++)
-        good = add_source(t, old->sources[i].name, old->sources[i].is_url);
+        good = add_source(t, old->sources[i].name, old->sources[i].kind, old->sources[i].optional);
     if (good) {
         t->unknown_since = old->unknown_since;
         trust_inherit(t, old);
@@ -224,6 +238,19 @@ static bool is_complete(const X509_CRL *list)
     return point->onlyCA <= 0 && point->onlyattr <= 0 && point->indirectCRL <= 0 && !point->onlysomereasons;
 }
 
+/* One CA may be followed by another at the same source. */
+static bool of_same_key(const X509_CRL *a, const X509_CRL *b)
+{
+    if (X509_NAME_cmp(X509_CRL_get_issuer(a), X509_CRL_get_issuer(b)) != 0)
+        return false;
+    CLEANUP(AUTHORITY_KEYID)
+    AUTHORITY_KEYID *x = X509_CRL_get_ext_d2i(a, NID_authority_key_identifier, NULL, NULL);
+    CLEANUP(AUTHORITY_KEYID)
+    AUTHORITY_KEYID *y = X509_CRL_get_ext_d2i(b, NID_authority_key_identifier, NULL, NULL);
+    ERR_clear_error();
+    return !x || !y || !x->keyid || !y->keyid || ASN1_OCTET_STRING_cmp(x->keyid, y->keyid) == 0;
+}
+
 enum error_code trust_set_list(struct trust *t, size_t source, struct bytes list, struct error *e)
 {
     struct source *s = &t->sources[source];
@@ -239,15 +266,26 @@ enum error_code trust_set_list(struct trust *t, size_t source, struct bytes list
     if (!signed_by_one_of(fresh, t->own) && !signed_by_one_of(fresh, t->others))
         return error_set(e, ERR_KEY_UNUSABLE,
                          "the revocation list is signed by no CA whose certificates are renewed here");
-    if (s->list && this_update < s->this_update)
+    if (s->list && this_update < s->this_update && of_same_key(s->list, fresh))
         return error_set(e, ERR_KEY_UNUSABLE, "the revocation list is older than the one before");
     X509_REVOKED *nobody;
     CLEANUP(ASN1_INTEGER) ASN1_INTEGER *zero = ASN1_INTEGER_new();
     if (zero)
         X509_CRL_get0_by_serial(fresh, &nobody, zero); /* sorts it now, so that later look-ups only read */
     X509_CRL_free(s->list);
-    *s = (struct source){s->name, s->is_url, TAKE(fresh), this_update, next_update};
+    s->list = TAKE(fresh);
+    s->this_update = this_update;
+    s->next_update = next_update;
     return ERR_OK;
+}
+
+void trust_drop_list(struct trust *t, size_t source)
+{
+    struct source *s = &t->sources[source];
+    if (!s->optional)
+        return;
+    X509_CRL_free(s->list);
+    s->list = NULL;
 }
 
 /* ---- asking -------------------------------------------------------------------------------------------- */
@@ -273,7 +311,8 @@ static void judge_lists(const struct trust *t, X509 *certificate, struct renewal
         const struct source *s = &t->sources[i];
         X509_REVOKED *entry;
         if (!s->list) {
-            note_unknown(out, t->unknown_since);
+            if (!s->optional)
+                note_unknown(out, t->unknown_since);
         } else if (X509_NAME_cmp(X509_CRL_get_issuer(s->list), X509_get_issuer_name(certificate)) == 0) {
             covered = true;
             if (X509_CRL_get0_by_cert(s->list, &entry, certificate) == 1)

@@ -18,9 +18,15 @@ enum error_code trust_create(struct trust **out, const struct renewal_settings *
 struct trust *trust_ref(struct trust *t);
 void trust_unref(struct trust *t); /* accepts NULL */
 
-/* How many revocation lists are wanted, files first, and where the n-th comes from. */
+/* Where a list comes from. The gateway publishes those of a backend's CAs itself: the first must be there, those of CAs
+ * before and after may be. */
+enum trust_source_kind { TRUST_FILE, TRUST_URL, TRUST_BACKEND };
+
+#define TRUST_BACKEND_LISTS 3
+
+/* How many revocation lists are wanted, files first and those of the backend last, and where the n-th comes from. */
 size_t trust_source_count(const struct trust *t);
-const char *trust_source(const struct trust *t, size_t n, bool *is_url);
+const char *trust_source(const struct trust *t, size_t n, enum trust_source_kind *kind);
 
 /* ---- a successor, before anybody else sees it ---------------------------------------------------------- */
 
@@ -33,6 +39,9 @@ enum error_code trust_add_own(struct trust *t, struct bytes der, struct error *e
 /* A revocation list, PEM or DER, signed by a CA that is known here, and no older than the one before from this
  * source. ERR_KEY_UNUSABLE with a sentence otherwise; the one before stays. */
 enum error_code trust_set_list(struct trust *t, size_t source, struct bytes list, struct error *e);
+
+/* The backend has fewer CAs now: forgets the list of this source, unless it is one that must be there. */
+void trust_drop_list(struct trust *t, size_t source);
 
 /* ---- asking -------------------------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "http/fetch.h"
 #include "issuing/backends.h"
+#include "publication/publisher.h"
 #include "worker/pool.h"
 
 #define LIST_MAX         ((size_t)64 << 20)
@@ -24,7 +25,8 @@
 struct trust_keeper {
     struct event_base *base;
     const struct alias_directory *directory;
-    struct pool *pool; /* one thread */
+    struct publisher *publisher; /* may be NULL */
+    struct pool *pool;           /* one thread */
     struct lane *lane;
     _Atomic bool stopped;
     size_t running;
@@ -38,7 +40,11 @@ struct watch {
     struct event *timer;
     struct trust *fresh; /* being made; the thread's while it reads */
     struct buffer problems;
-    bool failed; /* something could not be read this time */
+    bool failed;                                    /* something could not be read this time */
+    bool busy;                                      /* between look and sleep_on */
+    bool again;                                     /* a list came meanwhile */
+    struct published *published[PUBLISHER_CAS_MAX]; /* references, while busy */
+    size_t published_count;
 };
 
 static void note(const struct watch *w, enum log_level level, const char *event, const char *sentence)
@@ -47,8 +53,15 @@ static void note(const struct watch *w, enum log_level level, const char *event,
     log_line(level, &scope, event, "%s", sentence);
 }
 
+static void return_published(struct watch *w)
+{
+    while (w->published_count)
+        published_unref(w->published[--w->published_count]);
+}
+
 static void watch_free(struct watch *w)
 {
+    return_published(w);
     *w->link = w->next;
     if (w->next)
         w->next->link = w->link;
@@ -77,6 +90,9 @@ static void sleep_on(struct watch *w)
     int64_t delay = w->alias->settings->renewal.crl_refresh;
     if (w->failed && delay > RETRY_DELAY)
         delay = RETRY_DELAY;
+    if (w->again)
+        delay = 0;
+    w->busy = w->again = false;
     struct timeval pause = {.tv_sec = delay / 1000, .tv_usec = (delay % 1000) * 1000};
     if (!atomic_load(&w->keeper->stopped))
         evtimer_add(w->timer, &pause);
@@ -112,17 +128,35 @@ static enum error_code read_url(struct buffer *out, const char *url, const _Atom
     return code;
 }
 
-static void read_source(struct watch *w, size_t n)
+static enum error_code read_outside(struct watch *w, size_t n, enum trust_source_kind kind, const char *name,
+                                    struct error *e)
 {
-    bool is_url;
-    const char *name = trust_source(w->fresh, n, &is_url);
-    struct error e = {0};
     CLEANUP(buffer) struct buffer list = {0};
     buffer_init(&list, LIST_MAX);
     enum error_code code =
-        is_url ? read_url(&list, name, &w->keeper->stopped, &e) : read_file(&list, name, &e);
-    if (code == ERR_OK)
-        code = trust_set_list(w->fresh, n, buffer_bytes(&list), &e);
+        kind == TRUST_URL ? read_url(&list, name, &w->keeper->stopped, e) : read_file(&list, name, e);
+    return code == ERR_OK ? trust_set_list(w->fresh, n, buffer_bytes(&list), e) : code;
+}
+
+/* Its sources are the last ones, the current CA's first. */
+static enum error_code take_published(struct watch *w, size_t n, struct error *e)
+{
+    size_t which = n + TRUST_BACKEND_LISTS - trust_source_count(w->fresh);
+    if (which < w->published_count && w->published[which]->crl.len) {
+        enum error_code code = trust_add_own(w->fresh, w->published[which]->certificate, e);
+        return code != ERR_OK ? code : trust_set_list(w->fresh, n, w->published[which]->crl, e);
+    }
+    trust_drop_list(w->fresh, n);
+    return which ? ERR_OK : error_set(e, ERR_BACKEND_UNAVAILABLE, "there is none yet");
+}
+
+static void read_source(struct watch *w, size_t n)
+{
+    enum trust_source_kind kind;
+    const char *name = trust_source(w->fresh, n, &kind);
+    struct error e = {0};
+    enum error_code code =
+        kind == TRUST_BACKEND ? take_published(w, n, &e) : read_outside(w, n, kind, name, &e);
     if (code == ERR_OK)
         return;
     w->failed = true;
@@ -140,6 +174,7 @@ static void read_done(void *data)
 {
     struct watch *w = data;
     w->keeper->running--;
+    return_published(w);
     if (atomic_load(&w->keeper->stopped) || !is_current(w)) {
         watch_free(w);
         return;
@@ -152,11 +187,23 @@ static void read_done(void *data)
 
 /* ---- asking the backend for its CA --------------------------------------------------------------------- */
 
+static void borrow_published(struct watch *w)
+{
+    return_published(w);
+    if (!w->keeper->publisher || !w->alias->settings->renewal.crl_from_backend)
+        return;
+    w->published_count = publisher_list(w->keeper->publisher, w->alias->backend, w->published);
+    for (size_t i = 0; i < w->published_count; i++)
+        published_ref(w->published[i]);
+}
+
 static void read_lists(struct watch *w)
 {
+    borrow_published(w);
     if (pool_submit(w->keeper->lane, (struct job){read_run, read_done, w}) == ERR_OK)
         return;
     w->keeper->running--;
+    return_published(w);
     w->failed = true;
     sleep_on(w);
 }
@@ -189,6 +236,7 @@ static void look(evutil_socket_t fd, short what, void *data)
     trust_unref(w->fresh);
     w->fresh = trust_copy(w->alias->trust);
     w->failed = !w->fresh;
+    w->busy = true;
     buffer_reset(&w->problems);
     if (!w->fresh) {
         sleep_on(w);
@@ -200,7 +248,23 @@ static void look(evutil_socket_t fd, short what, void *data)
 
 /* ---- the keeper ---------------------------------------------------------------------------------------- */
 
-struct trust_keeper *trust_keeper_create(struct event_base *base, const struct alias_directory *directory)
+/* What was revoked at one alias is known at the others as soon as the list is there. */
+static void list_changed(void *context, const char *backend)
+{
+    static const struct timeval now = {0, 0};
+    const struct trust_keeper *k = context;
+    for (struct watch *w = k->watches; w; w = w->next) {
+        if (!w->alias->settings->renewal.crl_from_backend ||
+            strcmp(backend_instance_name(w->alias->backend), backend) != 0)
+            continue;
+        w->again = w->busy;
+        if (!w->busy && !atomic_load(&k->stopped))
+            evtimer_add(w->timer, &now);
+    }
+}
+
+struct trust_keeper *trust_keeper_create(struct event_base *base, const struct alias_directory *directory,
+                                         struct publisher *publisher)
 {
     struct pool_limits limits = {.threads = 1, .lane_length = LANE_LENGTH, .total_length = LANE_LENGTH};
     struct trust_keeper *k = calloc(1, sizeof *k);
@@ -208,8 +272,12 @@ struct trust_keeper *trust_keeper_create(struct event_base *base, const struct a
         return NULL;
     k->base = base;
     k->directory = directory;
-    if (pool_create(&k->pool, base, &limits, NULL) == ERR_OK && (k->lane = lane_create(k->pool)))
+    k->publisher = publisher;
+    if (pool_create(&k->pool, base, &limits, NULL) == ERR_OK && (k->lane = lane_create(k->pool))) {
+        if (publisher)
+            publisher_listen(publisher, list_changed, k);
         return k;
+    }
     trust_keeper_free(k);
     return NULL;
 }

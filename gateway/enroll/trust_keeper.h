@@ -1,7 +1,8 @@
 /* trust_keeper.h: keeps what aliases know of the CAs whose certificates they renew: reads revocation lists
  * and asks backends for their CA in the background, on a timer, never inside a request.
  *
- * Lists are read on a thread of its own, because a distribution point may be slow. One that cannot be read
+ * Lists that the gateway publishes itself come from the publisher, whenever they change.
+ * Others are read on a thread of its own, because a distribution point may be slow. One that cannot be read
  * leaves the one before in force. Loop thread.
  */
 #pragma once
@@ -9,10 +10,12 @@
 #include "alias/alias.h"
 
 struct event_base;
+struct publisher;
 struct trust_keeper;
 
 struct trust_keeper *trust_keeper_create(
-    struct event_base *base, const struct alias_directory *directory); /* NULL when out of memory */
+    struct event_base *base, const struct alias_directory *directory,
+    struct publisher *publisher); /* NULL when out of memory; `publisher` may be NULL */
 /* From now on, as long as the directory has this alias. An alias that needs nothing of the kind is left
  * alone. */
 void trust_keeper_watch(struct trust_keeper *k, struct alias *alias);

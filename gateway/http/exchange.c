@@ -92,6 +92,8 @@ static bool fill(struct exchange *x)
     size_t len = evbuffer_get_length(body);
     const char *host = evhttp_find_header(headers, "Host");
     const char *authorization = evhttp_find_header(headers, "Authorization");
+    const char *none_match = evhttp_find_header(headers, "If-None-Match");
+    const char *modified_since = evhttp_find_header(headers, "If-Modified-Since");
     struct target_parts parts;
     x->target = strdup(evhttp_request_get_uri(x->request));
     if (!x->target)
@@ -114,6 +116,8 @@ static bool fill(struct exchange *x)
         .client_address = x->connection->address,
         .peer_uid = x->connection->peer_uid,
         .authorization = authorization ? authorization : "",
+        .if_none_match = none_match ? none_match : "",
+        .if_modified_since = modified_since ? modified_since : "",
         .body = bytes_of(data, len),
         .started = clock_monotonic(&clock_system),
     };

@@ -22,14 +22,15 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 /* All borrowed, valid until http_reply. */
 struct http_exchange {
     enum http_method method;
-    const char *uri;            /* the raw request target */
-    const char *path;           /* raw, without query */
-    const char *query;          /* raw, without '?'; "" when there is none */
-    const char *host;           /* Host header without port, lower case; "" when absent */
-    const char *client;         /* address:port, or "unix" */
-    const char *client_address; /* without port */
-    long peer_uid;              /* of the process behind a unix socket; -1 otherwise */
-    const char *authorization;  /* header, "" when absent */
+    const char *uri;                               /* the raw request target */
+    const char *path;                              /* raw, without query */
+    const char *query;                             /* raw, without '?'; "" when there is none */
+    const char *host;                              /* Host header without port, lower case; "" when absent */
+    const char *client;                            /* address:port, or "unix" */
+    const char *client_address;                    /* without port */
+    long peer_uid;                                 /* of the process behind a unix socket; -1 otherwise */
+    const char *authorization;                     /* header, "" when absent */
+    const char *if_none_match, *if_modified_since; /* the same */
     struct bytes body;
     int64_t started; /* monotonic ms */
     void *owner;
@@ -74,6 +75,15 @@ struct http_header {
 /* Answers and frees the exchange. HEAD gets the headers alone. `body` is copied. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct bytes body,
                 const struct http_header *headers, size_t header_count);
+/* Memory that is somebody else's until `release`, which is called once, on the loop, however the reply ends. */
+struct http_loan {
+    void (*release)(void *owner);
+    void *owner;
+};
+
+/* Status 200 with a body that is not copied: for large ones that many clients get. */
+void http_reply_lent(struct http_exchange *x, const char *content_type, struct bytes body,
+                     const struct http_header *headers, size_t header_count, struct http_loan loan);
 /* A bare error: status, one sentence as text/plain, Retry-After when retry_after > 0 (ms), Allow for 405,
  * WWW-Authenticate for 401. */
 void http_reply_error(struct http_exchange *x, int status, const char *sentence, int64_t retry_after);

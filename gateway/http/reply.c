@@ -17,6 +17,7 @@ static const struct {
     {201, "Created"},
     {202, "Accepted"},
     {204, "No Content"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -61,7 +62,7 @@ static bool add_body(struct evbuffer *out, struct bytes body)
     return false;
 }
 
-static void add_headers(struct exchange *x, const char *content_type, size_t length,
+static void add_headers(struct exchange *x, int status, const char *content_type, size_t length,
                         const struct http_header *headers, size_t count)
 {
     struct evkeyvalq *out = evhttp_request_get_output_headers(x->request);
@@ -69,31 +70,35 @@ static void add_headers(struct exchange *x, const char *content_type, size_t len
     snprintf(number, sizeof number, "%zu", length);
     if (content_type)
         evhttp_add_header(out, "Content-Type", content_type);
-    evhttp_add_header(out, "Content-Length", number);
+    if (status != 304) /* which would have to say the length that 200 has (RFC 9110 section 8.6) */
+        evhttp_add_header(out, "Content-Length", number);
     for (size_t i = 0; i < count; i++)
         evhttp_add_header(out, headers[i].name, headers[i].value);
     if (x->close || (x->listener && x->listener->connections.draining))
         evhttp_add_header(out, "Connection", "close");
 }
 
-void http_reply(struct http_exchange *public, int status, const char *content_type, struct bytes body,
-                const struct http_header *headers, size_t header_count)
+/* Frees the exchange of a listener that is gone: evhttp has left the request to us. */
+static bool is_orphan(struct exchange *x)
 {
-    struct exchange *x = (struct exchange *)public;
-    if (!x->listener) { /* nobody listens any more; evhttp has left the request to us */
-        evhttp_request_free(x->request);
-        exchange_free(x);
-        return;
-    }
+    if (x->listener)
+        return false;
+    evhttp_request_free(x->request);
+    exchange_free(x);
+    return true;
+}
+
+/* `whole`: `data` holds the body. */
+static void answer(struct exchange *x, int status, const char *content_type, struct evbuffer *data,
+                   bool whole, size_t length, const struct http_header *headers, size_t header_count)
+{
     LIST_REMOVE(x, link);
     x->listener->open--;
-    struct evbuffer *data = evbuffer_new();
-    bool whole = data && (public->method == HTTP_HEAD || add_body(data, body));
     if (whole) {
-        add_headers(x, content_type, body.len, headers, header_count);
+        add_headers(x, status, content_type, length, headers, header_count);
     } else {
         status = 500;
-        add_headers(x, NULL, 0, NULL, 0);
+        add_headers(x, status, NULL, 0, NULL, 0);
     }
     if (x->connection)
         connection_reply(x->connection);
@@ -101,6 +106,52 @@ void http_reply(struct http_exchange *public, int status, const char *content_ty
     if (data)
         evbuffer_free(data);
     exchange_free(x);
+}
+
+void http_reply(struct http_exchange *public, int status, const char *content_type, struct bytes body,
+                const struct http_header *headers, size_t header_count)
+{
+    struct exchange *x = (struct exchange *)public;
+    if (is_orphan(x))
+        return;
+    struct evbuffer *data = evbuffer_new();
+    bool whole = data && (public->method == HTTP_HEAD || add_body(data, body));
+    answer(x, status, content_type, data, whole, body.len, headers, header_count);
+}
+
+static void give_back(const void *data, size_t len, void *context)
+{
+    (void)data;
+    (void)len;
+    struct http_loan *loan = context;
+    loan->release(loan->owner);
+    free(loan);
+}
+
+/* false: nothing was added, and the loan is the caller's still. */
+static bool add_lent(struct evbuffer *out, struct bytes body, struct http_loan loan)
+{
+    struct http_loan *kept = malloc(sizeof *kept);
+    if (!kept)
+        return false;
+    *kept = loan;
+    if (evbuffer_add_reference(out, body.data, body.len, give_back, kept) == 0)
+        return true;
+    free(kept);
+    return false;
+}
+
+void http_reply_lent(struct http_exchange *public, const char *content_type, struct bytes body,
+                     const struct http_header *headers, size_t header_count, struct http_loan loan)
+{
+    struct exchange *x = (struct exchange *)public;
+    bool wanted = x->listener && public->method != HTTP_HEAD;
+    struct evbuffer *data = x->listener ? evbuffer_new() : NULL;
+    bool added = wanted && data && add_lent(data, body, loan);
+    if (!added)
+        loan.release(loan.owner);
+    if (!is_orphan(x))
+        answer(x, 200, content_type, data, data && (added || !wanted), body.len, headers, header_count);
 }
 
 void http_reply_error(struct http_exchange *x, int status, const char *sentence, int64_t retry_after)

@@ -110,7 +110,7 @@ static void check_ra(const struct check *c, const struct alias_settings *a)
 static void check_renewal(const struct check *c, const struct alias_settings *a)
 {
     const struct renewal_settings *r = &a->renewal;
-    bool lists = r->crl_files.count || r->crl_urls.count;
+    bool lists = r->crl_files.count || r->crl_urls.count || r->crl_from_backend;
     char text[UNIT_TEXT_SIZE];
     if (!r->enabled)
         return;

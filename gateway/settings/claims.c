@@ -131,6 +131,34 @@ static void check_urls(const struct gateway_settings *s, struct problems *proble
     }
 }
 
+static bool is_at_or_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strncasecmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* What is published and what aliases answer are found by the same addresses. */
+static void check_publication(const struct gateway_settings *s, struct problems *problems)
+{
+    static const char *const usual[] = {"/scep", "/ejbca", "/cgi-bin/pkiclient.exe"};
+    const struct publish_settings *p = &s->publish;
+    if (!p->enabled || !p->path || !p->path[0])
+        return;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (is_at_or_below(p->path, usual[i]))
+            problem(problems, block_place(s->block, "publish.path"),
+                    "`publish.path` is %s, where aliases are found (%s); choose another, such as /pki",
+                    p->path, usual[i]);
+    for (size_t i = 0; i < s->alias_count; i++)
+        for (size_t n = 0; n < s->aliases[i]->paths.count; n++)
+            if (is_at_or_below(s->aliases[i]->paths.items[n], p->path))
+                problem(problems, block_place(s->aliases[i]->block, "paths"),
+                        "alias `%s`: the path %s is where lists and CA certificates are published; choose "
+                        "another "
+                        "one, or another `publish.path`",
+                        s->aliases[i]->name, s->aliases[i]->paths.items[n]);
+}
+
 void claims_check(const struct gateway_settings *s, struct problems *problems)
 {
     CLEANUP(memory) struct alias_settings **sorted = sort_names(s, problems);
@@ -141,4 +169,5 @@ void claims_check(const struct gateway_settings *s, struct problems *problems)
     for (size_t i = 0; i < s->alias_count; i++)
         check_hiding(s->aliases[i], sorted, s->alias_count, problems);
     check_urls(s, problems);
+    check_publication(s, problems);
 }

@@ -170,6 +170,19 @@ const struct setting_row schema_gateway[] = {
     {"retention.audit", SETTING_DURATION, AT(retention.audit), DAY, 100 * YEARS, "730d",
      .help = "How long the audit trail is kept."},
 
+    {"publish.enabled", SETTING_BOOL, AT(publish.enabled), .initial = "true",
+     .help =
+         "Publish the certificate and the revocation list of every backend's CA on the addresses of "
+         "`listen`, as "
+         "PATH/NAME.cer and PATH/NAME.crl. NAME is the backend's name, or the CA's subjectKeyIdentifier in "
+         "hexadecimal digits, which goes on when another CA follows."},
+    {"publish.path", SETTING_TEXT, AT(publish.path), 1, 256, "/pki", .check = form_url_path,
+     .help = "Where. No alias may have it, or anything below it, among its `paths`."},
+    {"publish.max_age", SETTING_DURATION, AT(publish.max_age), 0, 7 * DAY, "1h",
+     .help = "How long caches may keep what they got, and so how late a revocation is seen through one. "
+             "Never beyond "
+             "the time at which the next list comes on schedule."},
+
     {"log.level", SETTING_CHOICE, AT(log.level), .initial = "info", .choices = "debug info warning error",
      .flags = SETTING_LOCAL, .help = "The least level that is written."},
     {"log.format", SETTING_CHOICE, AT(log.format), .initial = "auto", .choices = "auto json text",
@@ -336,6 +349,10 @@ const struct setting_row schema_alias[] = {
              "gateway's own record."},
     {"renewal.crl.urls", SETTING_LIST, AT(renewal.crl_urls), 0, 16, "[]", .check = form_web_url,
      .help = "The same, fetched over HTTP in the background."},
+    {"renewal.crl.from_backend", SETTING_BOOL, AT(renewal.crl_from_backend), .initial = "false",
+     .help = "Ask the lists that the gateway publishes for this alias' own backend as well: what other "
+             "aliases have "
+             "revoked is then known here, too. Counts as one list, which must be there."},
     {"renewal.crl.refresh", SETTING_DURATION, AT(renewal.crl_refresh), SECOND, 7 * DAY, "1h",
      .help = "How often the lists are read again."},
     {"renewal.crl.when_unknown", SETTING_CHOICE, AT(renewal.crl_unknown), .initial = "refuse",

@@ -114,6 +114,7 @@ struct renewal_settings {
     enum renewal_challenge challenge;
     struct text_list crl_files;
     struct text_list crl_urls;
+    bool crl_from_backend;
     int64_t crl_refresh;
     enum renewal_unknown crl_unknown;
     int64_t crl_allow_for; /* RENEWAL_UNKNOWN_ALLOWED: after the revocation state became unknown */
@@ -238,6 +239,12 @@ struct retention_settings {   /* how long each kind is kept; see docs/operations
     int64_t audit;
 };
 
+struct publish_settings { /* revocation lists and CA certificates over HTTP */
+    bool enabled;
+    char *path;      /* of a URL, without slash at its end */
+    int64_t max_age; /* that caches may keep what is published; ms */
+};
+
 struct log_settings {
     enum log_level level;
     enum log_format format;
@@ -255,6 +262,7 @@ struct gateway_settings {
     struct enroll_settings enroll;
     struct store_settings store;
     struct retention_settings retention;
+    struct publish_settings publish;
     struct log_settings log;
     struct backend_settings *backends;
     size_t backend_count;

@@ -29,10 +29,11 @@ ALLOWED = {
     "transaction": KEEPING | {"audit"},
     "issuing": DECIDING | {"transaction"},
     "http": BASE | {"settings", "metrics"},
-    "enroll": DOING,
+    "publication": KEEPING | {"audit", "transaction", "issuing", "http"},
+    "enroll": DOING | {"publication"},
     "admin": DOING,
     "cli": DOING | {"enroll", "admin"},
-    "": DOING | {"enroll", "admin", "cli"},  # main.c, server.c
+    "": DOING | {"publication", "enroll", "admin", "cli"},  # main.c, server.c
 }
 KNOWS_BACKENDS = {"issuing", "settings", "cli", ""}
 

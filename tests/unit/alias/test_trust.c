@@ -295,7 +295,7 @@ Test(trust, a_copy_knows_what_its_model_knew)
 
 Test(trust, new_settings_inherit_lists_by_their_source)
 {
-    bool is_url;
+    enum trust_source_kind kind;
     accepts(trust, 0, (struct list_order){.by = &own, .revoked = &device});
     now += 1000;
     struct trust *fresh = create(1, 1);
@@ -303,7 +303,7 @@ Test(trust, new_settings_inherit_lists_by_their_source)
     struct renewal_facts f = judge(fresh, &device, now);
     cr_expect_eq(f.list, RENEWAL_LIST_REVOKED);
     cr_expect_eq(f.issuer, RENEWAL_BY_OWN_CA);
-    cr_expect_str_eq(trust_source(fresh, 1, &is_url), urls[0]);
-    cr_expect(is_url);
+    cr_expect_str_eq(trust_source(fresh, 1, &kind), urls[0]);
+    cr_expect_eq(kind, TRUST_URL);
     trust_unref(fresh);
 }
