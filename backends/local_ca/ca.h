@@ -31,6 +31,7 @@ struct ca_source {
     const char *passphrase;  /* NULL without */
     const char *chain;       /* PEM, issuer of the CA first; NULL without */
     const char *digest;      /* "sha256" */
+    bool whenever;           /* its validity does not have to span the present */
 };
 
 /* Checks that key and certificate belong together, CA:TRUE, keyCertSign, validity, key type and size, and

@@ -7,9 +7,11 @@
 
 #include "backends/local_ca/own.h"
 
-#define PLAN_VERSION 1
-#define SERIAL_SIZE  20
-#define KEY_ID_SIZE  20
+#define PLAN_VERSION     2
+#define PLAN_VERSION_OLD 1 /* without the id of the CA: of the first one */
+#define PLAN_SIZE_OLD    (PLAN_SIZE - AUTHORITY_ID_SIZE)
+#define SERIAL_SIZE      20
+#define KEY_ID_SIZE      20
 
 struct plan {
     const uint8_t *serial;
@@ -32,18 +34,20 @@ static int64_t get_number(const uint8_t in[8])
     return (int64_t)value;
 }
 
-bool certificate_plan(uint8_t plan[PLAN_SIZE], const struct ca *ca, const struct profile *profile,
-                      int64_t max_validity, int64_t now, struct problem *p)
+bool certificate_plan(uint8_t plan[PLAN_SIZE], const struct authority *by, int64_t max_validity, int64_t now,
+                      struct problem *p)
 {
+    const struct ca *ca = by->ca;
+    const struct profile *profile = &by->profile;
     int64_t validity = profile->validity;
     if (max_validity > 0 && max_validity < validity)
         validity = max_validity;
     /* The whole span keeps to the limit, and backdating never takes more than a tenth of a short one. */
     int64_t backdate = profile->backdate < validity / 10 ? profile->backdate : validity / 10;
     int64_t not_before = now - backdate;
-    int64_t not_after = not_before + validity;
-    if (not_before < ca->not_before)
+    if (not_before < ca->not_before) /* a CA that was just made, or one that is staged for later */
         not_before = ca->not_before;
+    int64_t not_after = not_before + validity;
     if (not_after > ca->not_after)
         not_after = ca->not_after;
     if (not_after <= now)
@@ -54,12 +58,22 @@ bool certificate_plan(uint8_t plan[PLAN_SIZE], const struct ca *ca, const struct
     plan[1] = (plan[1] & 0x7f) | 0x40; /* positive and always 20 octets long (RFC 5280 section 4.1.2.2) */
     put_number(plan + 1 + SERIAL_SIZE, not_before);
     put_number(plan + 1 + SERIAL_SIZE + 8, not_after);
+    memcpy(plan + PLAN_SIZE_OLD, by->id, AUTHORITY_ID_SIZE);
     return true;
+}
+
+const struct authority *certificate_planned_by(const struct authorities *a, struct backend_bytes plan)
+{
+    if (plan.len == PLAN_SIZE && plan.data[0] == PLAN_VERSION)
+        return authorities_by_id(a, plan.data + PLAN_SIZE_OLD);
+    return &a->first;
 }
 
 static bool read_plan(struct plan *out, struct backend_bytes plan)
 {
-    if (plan.len != PLAN_SIZE || plan.data[0] != PLAN_VERSION)
+    bool known = (plan.len == PLAN_SIZE && plan.data[0] == PLAN_VERSION) ||
+                 (plan.len == PLAN_SIZE_OLD && plan.data[0] == PLAN_VERSION_OLD);
+    if (!known)
         return false;
     out->serial = plan.data + 1;
     out->not_before = get_number(plan.data + 1 + SERIAL_SIZE);
@@ -237,9 +251,11 @@ static void write_extensions(struct der *d, const struct ca *ca, const struct pr
     der_close(d, tagged);
 }
 
-enum certificate_result certificate_make(struct der *out, const struct ca *ca, const struct profile *profile,
+enum certificate_result certificate_make(struct der *out, const struct authority *by,
                                          const struct certificate_order *order, struct problem *p)
 {
+    const struct ca *ca = by->ca;
+    const struct profile *profile = &by->profile;
     struct plan plan;
     struct public_key key;
     OWN(NAMES) GENERAL_NAMES *names = NULL;

@@ -18,8 +18,7 @@
 struct local_ca {
     struct backend_host *host;
     const struct backend_services *services;
-    struct ca *ca;
-    struct profile profile;
+    struct authorities authorities;
 };
 
 static const struct backend_setting settings[] = {
@@ -32,6 +31,20 @@ static const struct backend_setting settings[] = {
     {"key_passphrase", BACKEND_SETTING_SECRET, .help = "Passphrase of the key file, when it is encrypted."},
     {"chain", BACKEND_SETTING_PATH,
      .help = "Certificates above a subordinate CA, PEM, its issuer first, up to the root."},
+    {"successor.certificate", BACKEND_SETTING_PATH,
+     .help =
+         "The certificate of the CA that shall follow this one, PEM; certificates behind it are its chain. "
+         "Clients that ask for the next CA (GetNextCACert) are given it from now on."},
+    {"successor.key", BACKEND_SETTING_PATH, .help = "The successor's private key, PEM, RSA or EC."},
+    {"successor.key_passphrase", BACKEND_SETTING_SECRET,
+     .help = "Passphrase of the successor's key file, when it is encrypted."},
+    {"successor.chain", BACKEND_SETTING_PATH,
+     .help =
+         "Certificates above a successor that is a subordinate CA, PEM, its issuer first, up to the root."},
+    {"successor.from", BACKEND_SETTING_TEXT, 0, 64,
+     .help =
+         "When the successor takes over, like 2030-01-31T12:00:00Z; no restart is needed. The CA before it "
+         "stays in reach for what it has issued, so these rows stay until its last certificate has ended."},
     {"create", BACKEND_SETTING_BOOL, .initial = "true",
      .help = "Makes key and self-signed certificate when neither file "
              "exists."},
@@ -90,7 +103,12 @@ static const char *text_of(const struct local_ca *l, const char *path)
 
 static int64_t now_of(const struct local_ca *l)
 {
-    return l->services->now(l->host) / 1000;
+    return l->services->now(l->host);
+}
+
+static const struct authority *authority_of(const struct local_ca *l, enum backend_authority which)
+{
+    return authorities_find(&l->authorities, which, now_of(l));
 }
 
 static void say(const struct local_ca *l, enum backend_log_level level, const char *sentence)
@@ -166,10 +184,30 @@ static void warn_of_readable_key(const struct local_ca *l, const char *path)
 
 static void warn_of_short_life(const struct local_ca *l)
 {
-    if (l->ca->not_after < now_of(l) + l->profile.validity)
+    const struct authority *by = authority_of(l, BACKEND_CA_CURRENT);
+    if (!authority_of(l, BACKEND_CA_NEXT) && by->ca->not_after < now_of(l) / 1000 + by->profile.validity)
         say(l, BACKEND_LOG_WARNING,
             "the CA certificate ends before certificates of the profile's validity would; they are cut to "
-            "its end");
+            "its end: it is time to stage a successor");
+}
+
+static void tell_successor(const struct local_ca *l)
+{
+    char name[200] = "", sentence[PROBLEM_SIZE];
+    const struct authority *next = &l->authorities.successor;
+    if (!next->ca)
+        return;
+    X509_NAME_oneline(X509_get_subject_name(next->ca->certificate), name, sizeof name);
+    snprintf(sentence, sizeof sentence, "the CA %s %s from %s", name,
+             now_of(l) < l->authorities.from ? "is staged and takes over" : "has taken over, in charge",
+             text_of(l, "successor.from"));
+    say(l, BACKEND_LOG_INFO, sentence);
+}
+
+static void warn_of_no_lists(const struct local_ca *l, const struct ca *ca)
+{
+    if (ca && crl_refusal(ca))
+        say(l, BACKEND_LOG_WARNING, crl_refusal(ca));
 }
 
 static bool load(struct local_ca *l, struct problem *p)
@@ -179,17 +217,30 @@ static bool load(struct local_ca *l, struct problem *p)
     if (!place(at.certificate, text_of(l, "certificate"), folder, "ca.pem", p) ||
         !place(at.key, text_of(l, "key"), folder, "ca-key.pem", p) || !settle_files(l, &at, p))
         return false;
-    struct ca_source source = {.certificate = at.certificate,
-                               .key = at.key,
-                               .passphrase = text_of(l, "key_passphrase"),
-                               .chain = text_of(l, "chain"),
-                               .digest = text_of(l, "digest")};
-    if (!ca_load(&l->ca, &source, p) || !profile_create(&l->profile, l->ca, l->host, l->services, p))
+    struct authorities_source source = {
+        .first = {.certificate = at.certificate,
+                  .key = at.key,
+                  .passphrase = text_of(l, "key_passphrase"),
+                  .chain = text_of(l, "chain"),
+                  .digest = text_of(l, "digest")},
+        .successor = {.certificate = text_of(l, "successor.certificate"),
+                      .key = text_of(l, "successor.key"),
+                      .passphrase = text_of(l, "successor.key_passphrase"),
+                      .chain = text_of(l, "successor.chain"),
+                      .digest = text_of(l, "digest")},
+        .from = text_of(l, "successor.from"),
+        .host = l->host,
+        .services = l->services,
+    };
+    if (!authorities_load(&l->authorities, &source, now_of(l), p))
         return false;
     warn_of_readable_key(l, at.key);
-    if (crl_refusal(l->ca))
-        say(l, BACKEND_LOG_WARNING, crl_refusal(l->ca));
+    for (size_t i = 0; i < 2; i++)
+        warn_of_no_lists(l, i ? l->authorities.successor.ca : l->authorities.first.ca);
+    if (source.successor.key)
+        warn_of_readable_key(l, source.successor.key);
     warn_of_short_life(l);
+    tell_successor(l);
     return true;
 }
 
@@ -207,8 +258,7 @@ static void local_ca_close(void *instance)
     struct local_ca *l = instance;
     if (!l)
         return;
-    profile_free(&l->profile);
-    ca_free(l->ca);
+    authorities_free(&l->authorities);
     free(l);
 }
 
@@ -236,11 +286,12 @@ struct backend_op {
     struct local_ca *local;
     backend_done *done;
     void *context;
-    bool cancelled; /* loop thread; the worker does not look */
-    bool chain;     /* asks for the chain alone */
-    bool list;      /* asks for a revocation list */
-    const struct ca *ca;
-    struct crl_order crl; /* owns its revocations */
+    bool cancelled;             /* loop thread; the worker does not look */
+    bool chain;                 /* asks for the chain alone */
+    bool list;                  /* asks for a revocation list */
+    const struct authority *by; /* NULL: there is no such CA */
+    int64_t delay;              /* of a chain: until that CA takes over */
+    struct crl_order crl;       /* owns its revocations */
     struct certificate_order order;
     enum certificate_result result;
     struct der made; /* certificate or list */
@@ -256,18 +307,31 @@ static void op_free(struct backend_op *op)
     free(op);
 }
 
+static void make_list(struct backend_op *op, struct problem *p)
+{
+    if (!op->by)
+        op->result = CERTIFICATE_REFUSED;
+    else
+        op->result = crl_make(&op->made, op->by->ca, &op->crl, p) ? CERTIFICATE_MADE : CERTIFICATE_FAILED;
+}
+
 static void op_run(void *data)
 {
     struct backend_op *op = data;
     if (op->chain)
         return;
     struct problem p = {.text = op->reason, .size = sizeof op->reason};
-    if (op->list && !op->ca)
-        op->result = CERTIFICATE_REFUSED;
-    else if (op->list)
-        op->result = crl_make(&op->made, op->ca, &op->crl, &p) ? CERTIFICATE_MADE : CERTIFICATE_FAILED;
-    else
-        op->result = certificate_make(&op->made, op->local->ca, &op->local->profile, &op->order, &p);
+    if (op->list) {
+        make_list(op, &p);
+        return;
+    }
+    if (op->by) {
+        op->result = certificate_make(&op->made, op->by, &op->order, &p);
+        return;
+    }
+    op->result = CERTIFICATE_FAILED;
+    problem_say(&p, "the CA that this request was accepted for is in the settings no more; bring it back, as "
+                    "`certificate` or as `successor.certificate`, or refuse the request");
 }
 
 static void give_list(const struct backend_op *op, struct backend_result *result)
@@ -285,11 +349,12 @@ static void op_done(void *data)
         [CERTIFICATE_FAILED] = BACKEND_MISCONFIGURED,
     };
     struct backend_op *op = data;
-    struct backend_result result = {.verdict = verdicts[op->result], .reason = op->reason};
+    struct backend_result result = {
+        .verdict = verdicts[op->result], .reason = op->reason, .delay = op->delay};
     if (result.verdict == BACKEND_ISSUED && op->list) {
         give_list(op, &result);
     } else if (result.verdict == BACKEND_ISSUED) {
-        const struct ca *ca = op->local->ca;
+        const struct ca *ca = op->by->ca;
         if (!op->chain)
             result.chain[result.chain_count++] = der_bytes(&op->made);
         for (size_t i = 0; i < ca->chain_count && result.chain_count < BACKEND_CHAIN_MAX; i++)
@@ -341,6 +406,7 @@ static struct backend_op *local_ca_enroll(void *instance, const struct backend_r
     op->order.spki = copy_to(&at, r->spki);
     op->order.extensions = copy_to(&at, r->extensions);
     op->order.plan = copy_to(&at, r->plan);
+    op->by = certificate_planned_by(&op->local->authorities, op->order.plan);
     return op_submit(op);
 }
 
@@ -351,23 +417,32 @@ static struct backend_op *local_ca_chain(void *instance, enum backend_authority 
     if (!op)
         return NULL;
     op->chain = true;
-    if (which != BACKEND_CA_CURRENT)
+    const struct local_ca *l = instance;
+    int64_t now = now_of(l);
+    op->by = authorities_find(&l->authorities, which, now);
+    if (!op->by) {
         op->result = CERTIFICATE_REFUSED;
+        snprintf(op->reason, sizeof op->reason, "there is no such CA");
+    }
+    if (which == BACKEND_CA_NEXT && op->by)
+        op->delay = l->authorities.from - now;
     return op_submit(op);
 }
 
-/* The CA whose certificate this is; NULL with a reason when it signs no lists, or is none of ours. */
-static const struct ca *list_signer(const struct local_ca *l, struct backend_bytes issuer, char *reason,
-                                    size_t size)
+/* NULL with a reason when this CA signs no lists, or is none of ours. */
+static const struct authority *list_signer(const struct local_ca *l, struct backend_bytes issuer,
+                                           char *reason, size_t size)
 {
     struct problem p = {.text = reason, .size = size};
-    const struct der *own = &l->ca->chain[0];
-    if (issuer.len && (issuer.len != own->len || memcmp(issuer.data, own->data, own->len) != 0))
+    const struct authority *by = issuer.len
+                                     ? authorities_by_certificate(&l->authorities, issuer)
+                                     : authorities_find(&l->authorities, BACKEND_CA_CURRENT, now_of(l));
+    if (!by)
         problem_say(&p, "this backend does not have the CA that the revocation list is asked for");
-    else if (crl_refusal(l->ca))
-        problem_say(&p, "%s", crl_refusal(l->ca));
+    else if (crl_refusal(by->ca))
+        problem_say(&p, "%s", crl_refusal(by->ca));
     else
-        return l->ca;
+        return by;
     return NULL;
 }
 
@@ -391,9 +466,9 @@ static struct backend_op *local_ca_crl(void *instance, const struct backend_crl_
     if (!op)
         return NULL;
     op->list = true;
-    op->ca = list_signer(l, r->issuer, op->reason, sizeof op->reason);
+    op->by = list_signer(l, r->issuer, op->reason, sizeof op->reason);
     op->crl.number = r->number;
-    op->crl.this_update = now_of(l);
+    op->crl.this_update = now_of(l) / 1000;
     op->crl.next_update = op->crl.this_update + l->services->setting_number(l->host, "crl.validity") / 1000;
     if (!copy_revocations(&op->crl, r)) {
         op_free(op);
@@ -419,7 +494,12 @@ static size_t local_ca_prepare(void *instance, const struct backend_request *req
     const struct local_ca *l = instance;
     char sentence[PROBLEM_SIZE];
     struct problem p = {.text = sentence, .size = sizeof sentence};
-    if (certificate_plan(plan, l->ca, &l->profile, request->max_validity / 1000, now_of(l), &p))
+    const struct authority *by = request->issuer.len
+                                     ? authorities_by_certificate(&l->authorities, request->issuer)
+                                     : authority_of(l, BACKEND_CA_CURRENT);
+    if (!by)
+        problem_say(&p, "the CA that shall issue is staged no more");
+    else if (certificate_plan(plan, by, request->max_validity / 1000, now_of(l) / 1000, &p))
         return PLAN_SIZE;
     say(l, BACKEND_LOG_ERROR, sentence);
     return 0;
@@ -436,14 +516,13 @@ static char *take_text(BIO *pem)
 
 static bool local_ca_key(void *instance, enum backend_authority which, char **key_pem, char **certificate_pem)
 {
-    if (which != BACKEND_CA_CURRENT)
-        return false;
-    const struct ca *ca = ((const struct local_ca *)instance)->ca;
+    const struct authority *of = authority_of(instance, which);
     OWN(BIO) BIO *key = BIO_new(BIO_s_secmem());
     OWN(BIO) BIO *certificate = BIO_new(BIO_s_mem());
     *key_pem = *certificate_pem = NULL;
-    if (!key || !certificate || !PEM_write_bio_PKCS8PrivateKey(key, ca->key, NULL, NULL, 0, NULL, NULL) ||
-        !PEM_write_bio_X509(certificate, ca->certificate))
+    if (!of || !key || !certificate ||
+        !PEM_write_bio_PKCS8PrivateKey(key, of->ca->key, NULL, NULL, 0, NULL, NULL) ||
+        !PEM_write_bio_X509(certificate, of->ca->certificate))
         return false;
     *key_pem = take_text(key);
     *certificate_pem = take_text(certificate);
@@ -461,7 +540,7 @@ static bool local_ca_health(void *instance, char *problem, size_t problem_size)
 {
     const struct local_ca *l = instance;
     struct problem p = {.text = problem, .size = problem_size};
-    return l->ca->not_after > now_of(l) ||
+    return authority_of(l, BACKEND_CA_CURRENT)->ca->not_after > now_of(l) / 1000 ||
            problem_say(&p, "the CA certificate has expired; bring a renewed one");
 }
 
