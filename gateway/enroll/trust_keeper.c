@@ -147,7 +147,8 @@ static enum error_code take_published(struct watch *w, size_t n, struct error *e
         return code != ERR_OK ? code : trust_set_list(w->fresh, n, w->published[which]->crl, e);
     }
     trust_drop_list(w->fresh, n);
-    return which ? ERR_OK : error_set(e, ERR_BACKEND_UNAVAILABLE, "there is none yet");
+    w->failed = w->failed || which == 0; /* why there is none, the publisher says */
+    return ERR_OK;
 }
 
 static void read_source(struct watch *w, size_t n)
