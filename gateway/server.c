@@ -190,7 +190,8 @@ static enum error_code open_services(struct server *s, struct error *e)
                                  .ra_maker = s->ra_maker,
                                  .obligations = s->obligations,
                                  .metrics = s->metrics,
-                                 .clock = &clock_system};
+                                 .clock = &clock_system,
+                                 .publisher = s->publisher};
     enum error_code code = enroll_create(&s->enroll, &parts, s->settings, e);
     ra_maker_serve(s->ra_maker, s->obligations, s->directory, RA_PERIOD);
     struct admin_parts admin = {.base = s->base,

@@ -11,15 +11,11 @@
 #include "issuing/backends.h"
 #include "issuing/ra_maker.h"
 #include "metrics/metrics.h"
+#include "publication/publisher.h"
 #include "store/store.h"
 #include "transaction/obligations.h"
 
 struct enroll;
-
-/* The current revocation list, DER, of the CA of this backend that has this Name (DER); NULL when there is none. Borrowed
- * until the loop turns. What a GetCRL is answered with; publisher_crl (publication/publisher.h) is one. */
-typedef const struct bytes *enroll_find_crl(const void *publisher, const struct backend_instance *backend,
-                                            struct bytes issuer);
 
 /* Borrowed; all outlive the service. */
 struct enroll_parts {
@@ -32,8 +28,7 @@ struct enroll_parts {
     struct obligations *obligations;
     struct metrics *metrics;
     const struct clock *clock;
-    enroll_find_crl *find_crl; /* NULL: there are no lists */
-    const void *publisher;
+    const struct publisher *publisher; /* what GetCRL is answered from; NULL: there are no lists */
 };
 
 enum error_code enroll_create(struct enroll **out, const struct enroll_parts *parts,

@@ -92,8 +92,8 @@ static enum step_result look_up_crl(struct enrolment *e)
 {
     const struct enroll_parts *parts = &e->service->parts;
     const struct bytes *crl = NULL;
-    if (e->opening.code == ERR_OK && parts->find_crl)
-        crl = parts->find_crl(parts->publisher, e->alias->backend, e->opening.message->issuer_der);
+    if (e->opening.code == ERR_OK && parts->publisher)
+        crl = publisher_crl(parts->publisher, e->alias->backend, e->opening.message->issuer_der);
     if (!crl || !crl->len)
         return miss(e, "the issuer is none of this alias' CAs, or has no revocation list");
     if (!outcome_of_crl(&e->outcome, *crl))

@@ -7,6 +7,7 @@ import pytest
 import scepmsg
 from catalogue import requirement
 from conftest import ONE_TIME, OPEN
+from cryptography import x509
 from gateway import Gateway, eventually
 from scepmsg import BAD_ALG, BAD_CERT_ID, BAD_REQUEST, FAILURE, SUCCESS
 from test_v_ec_clients import open_agreement
@@ -21,6 +22,7 @@ ALIASES = {
     "short": ONE_TIME | ANY | {"policy": {"max_validity": "2s"}},
     "held": approvals.OPEN | OWN,
     "agreed": OPEN | OWN | {"reply": {"to_ec_signers": ["key_agreement"]}},
+    "crl": ONE_TIME | {"queries": {"crl": True}},
     "chained": ONE_TIME | OWN | {"reply": {"certificates": "all"}},
 }
 
@@ -258,3 +260,62 @@ def test_V_05_ec_clients_are_answered_where_a_reply_can_be_encrypted(library, tm
         return
     for payload in (der.seq(identities.name("CN=ca"), der.integer(1)), b"garbage"):
         assert library.refused(question(library, alias, client, payload), BAD_ALG, alias)["details"]["error"] == "REPLY_IMPOSSIBLE"
+
+
+# ---- GetCRL ----------------------------------------------------------------------------------------------
+
+
+def listed(gateway, alias, identity, names, **bend):
+    """The one list of a GetCRL's answer."""
+    request = question(gateway, alias, identity, names, message_type=GET_CRL, **bend)
+    reply = gateway.reply(request, alias)
+    assert reply.status == SUCCESS, (reply.fail_info, gateway.audit()[-1])
+    lists = scepmsg.degenerate_crls(reply.open(request))
+    assert len(lists) == 1
+    return x509.load_der_x509_crl(lists[0])
+
+
+@requirement("T-01", "T-02", "P-03", "J-02")
+def test_T_01_02_the_list_of_the_ca(library):
+    client, authority = enrolled(library, "crl"), identities.load(library.bag("crl")[-1])
+    found = listed(library, "crl", client, names_of(client.certificate))
+    assert found.issuer == authority.subject and found.is_signature_valid(authority.public_key())
+    assert library.metrics()['scepgate_replies_total{alias="crl",message_type="GetCRL",status="success",fail_info=""}'] >= 1
+
+
+@requirement("T-01", "T-02")
+def test_T_01_the_serial_number_plays_no_part(library):
+    """And neither does who asks: the list is public."""
+    client = enrolled(library, "crl")
+    _, issuer, _ = scepmsg.certificate_fields(client.certificate)
+    stranger = identities.Identity(private=identities.fresh_key())
+    for serial in (der.integer(4711), der.integer(0), der.tlv(der.INTEGER, b"\xff" * 40)):
+        listed(library, "crl", stranger, der.seq(issuer, serial))
+    listed(library, "crl", stranger, names_of(library.bag("crl")[-1]))
+
+
+@requirement("T-03", "L-08", "P-08")
+def test_T_03_lists_that_there_are_not(library):
+    client = enrolled(library, "crl")
+    serial, issuer, _ = scepmsg.certificate_fields(client.certificate)
+    answers = set()
+    asked = [(der.seq(identities.name("CN=Nobody"), serial), {}), (der.seq(der.seq(), serial), {}), (identities.csr(client.key), {}), (b"", {})]
+    asked += [(der.seq(issuer, serial), {"corrupt": how}) for how in ("padding", "key")]
+    for names, envelope in asked:
+        reply = library.reply(question(library, "crl", client, names, envelope=envelope, message_type=GET_CRL), "crl")
+        answers.add((reply.status, reply.fail_info, reply.text(scepmsg.FAIL_INFO_TEXT), tuple(sorted(reply.attributes))))
+    assert len(answers) == 1 and answers.pop()[:2] == (FAILURE, BAD_CERT_ID)
+    assert library.refused(question(library, "crl", client, names_of(client.certificate)), BAD_REQUEST, "crl")  # GetCert is off
+
+
+@requirement("T-02")
+def test_T_02_the_most_recent_one(library):
+    client = enrolled(library, "crl")
+    before = listed(library, "crl", client, names_of(client.certificate))
+    serial = identities.load(client.certificate).serial_number
+    assert before.get_revoked_certificate_by_serial_number(serial) is None
+    library.tool("certificate", "revoke", "--alias", "crl", f"{serial:x}", "--socket", str(library.socket))
+    after = eventually(lambda: (now := listed(library, "crl", client, names_of(client.certificate))) and
+                       now.get_revoked_certificate_by_serial_number(serial) and now, "a list that has the certificate")
+    number = x509.CRLNumber.oid
+    assert after.extensions.get_extension_for_oid(number).value.crl_number > before.extensions.get_extension_for_oid(number).value.crl_number
