@@ -42,10 +42,21 @@ struct digestion {
     struct replica_facts *facts;
 };
 
+/* All CAs of a backend, so that the answer is the same before and after one is followed by the next. */
 struct question {
     struct digestion *digestion;
     struct replica_ca *ca;
+    struct backend_instance *backend;
+    size_t asked; /* index into `question_order` */
+    uint8_t hashes[3][SHA256_DIGEST_LENGTH];
+    size_t count;
+    bool failed;
 };
+
+/* A CA that takes over while we ask is told of twice in this order, and none is missed. */
+static const enum backend_authority question_order[] = {BACKEND_CA_NEXT, BACKEND_CA_CURRENT,
+                                                        BACKEND_CA_PREVIOUS};
+#define QUESTIONS (sizeof question_order / sizeof *question_order)
 
 struct replicas {
     struct replicas_parts parts;
@@ -288,17 +299,46 @@ static void digested(void *data)
         arm(r, 0);
 }
 
+static void keep_hash(struct question *q, const struct backend_result *result)
+{
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    bool known = false;
+    SHA256(result->chain[0].data, result->chain[0].len, hash);
+    for (size_t i = 0; i < q->count; i++)
+        known = known || memcmp(q->hashes[i], hash, sizeof hash) == 0;
+    if (!known)
+        memcpy(q->hashes[q->count++], hash, sizeof hash);
+}
+
+/* One CA's hash is as it is, which is what a backend without successor always had. */
+static void write_hash(struct buffer *hex, const struct question *q)
+{
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    if (q->failed || !q->count)
+        return;
+    memcpy(hash, q->hashes[0], sizeof hash);
+    if (q->count > 1)
+        SHA256(q->hashes[0], q->count * sizeof *q->hashes, hash);
+    codec_hex(hex, bytes_of(hash, sizeof hash));
+}
+
+static void ask_next(struct question *q);
+
 static void chain_told(void *context, const struct backend_result *result)
 {
     struct question *q = context;
     struct digestion *d = q->digestion;
-    uint8_t hash[SHA256_DIGEST_LENGTH];
     struct buffer hex;
-    buffer_init(&hex, sizeof q->ca->sha256);
-    if (result->verdict == BACKEND_ISSUED && result->chain_count) {
-        SHA256(result->chain[0].data, result->chain[0].len, hash);
-        codec_hex(&hex, bytes_of(hash, sizeof hash));
+    if (result->verdict == BACKEND_ISSUED && result->chain_count)
+        keep_hash(q, result);
+    else if (result->verdict != BACKEND_REJECTED || question_order[q->asked] == BACKEND_CA_CURRENT)
+        q->failed = true;
+    if (++q->asked < QUESTIONS) {
+        ask_next(q);
+        return;
     }
+    buffer_init(&hex, sizeof q->ca->sha256);
+    write_hash(&hex, q);
     if (hex.len)
         memcpy(q->ca->sha256, hex.data, hex.len + 1);
     else
@@ -313,6 +353,11 @@ static void chain_told(void *context, const struct backend_result *result)
     digestion_free(d);
 }
 
+static void ask_next(struct question *q)
+{
+    backend_ask_chain(q->backend, question_order[q->asked], CA_DEADLINE, chain_told, q);
+}
+
 static void ask_ca(struct digestion *d, size_t index)
 {
     struct replica_ca *ca = &d->cas[index];
@@ -322,9 +367,9 @@ static void ask_ca(struct digestion *d, size_t index)
         d->whole = false;
         return;
     }
-    *q = (struct question){.digestion = d, .ca = ca};
+    *q = (struct question){.digestion = d, .ca = ca, .backend = backend};
     d->waiting++;
-    backend_ask_chain(backend, BACKEND_CA_CURRENT, CA_DEADLINE, chain_told, q);
+    ask_next(q);
 }
 
 static struct digestion *digestion_create(struct replicas *r)

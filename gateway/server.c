@@ -180,7 +180,8 @@ static enum error_code open_services(struct server *s, struct error *e)
     if (!s->obligations || !open_publication(s))
         return error_set(e, ERR_OVERLOADED, "out of memory");
     s->trust_keeper = trust_keeper_create(s->base, s->directory, s->publisher);
-    if (!s->ra_maker || !s->challenges || !s->obligations || !s->replicas || !s->trust_keeper)
+    s->rollover = rollover_create(s->base, s->directory, s->ra_maker, &clock_system);
+    if (!s->rollover || !s->ra_maker || !s->challenges || !s->obligations || !s->replicas || !s->trust_keeper)
         return error_set(e, ERR_OVERLOADED, "out of memory");
     struct enroll_parts parts = {.base = s->base,
                                  .directory = s->directory,
@@ -352,8 +353,8 @@ static bool idle(const struct server *s)
 {
     return enroll_idle(s->enroll) && admin_idle(s->admin) && ra_maker_idle(s->ra_maker) &&
            obligations_idle(s->obligations) && replicas_idle(s->replicas) &&
-           trust_keeper_idle(s->trust_keeper) && publisher_idle(s->publisher) && !s->reloading &&
-           !s->rows_in_flight && !http_listener_open(s->scep);
+           trust_keeper_idle(s->trust_keeper) && publisher_idle(s->publisher) && rollover_idle(s->rollover) &&
+           !s->reloading && !s->rows_in_flight && !http_listener_open(s->scep);
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *data)
@@ -379,6 +380,7 @@ static void on_stop(evutil_socket_t number, short what, void *data)
     enroll_drain(s->enroll);
     trust_keeper_stop(s->trust_keeper);
     publisher_stop(s->publisher);
+    rollover_stop(s->rollover);
     obligations_stop(s->obligations);
     replicas_leave(s->replicas);
     http_listener_close(s->scep); /* the admin listeners go on answering: /readyz says why */
@@ -497,6 +499,7 @@ static void server_close(struct server *s)
     replicas_free(s->replicas);
     obligations_free(s->obligations);
     challenge_service_free(s->challenges);
+    rollover_free(s->rollover);
     ra_maker_free(s->ra_maker);
     trust_keeper_free(s->trust_keeper);
     pages_free(s->pages);

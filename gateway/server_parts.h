@@ -11,6 +11,7 @@
 #include "http/listener.h"
 #include "issuing/backends.h"
 #include "issuing/ra_maker.h"
+#include "issuing/rollover.h"
 #include "metrics/metrics.h"
 #include "publication/pages.h"
 #include "replicas.h"
@@ -31,6 +32,7 @@ struct server {
     struct backends *backends;
     struct alias_directory *directory;
     struct ra_maker *ra_maker;
+    struct rollover *rollover;
     struct trust_keeper *trust_keeper;
     struct challenge_service *challenges;
     struct obligations *obligations;

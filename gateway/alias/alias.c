@@ -28,8 +28,11 @@ void alias_unref(struct alias *a)
     free(a);
 }
 
+#define CAPABILITIES_SIZE sizeof((struct alias *)0)->capabilities
+
 /* The truth about this alias: what it says here it must really take (RFC 8894 section 3.5.2). */
-static enum error_code write_capabilities(struct alias *a, struct error *e)
+static enum error_code write_capabilities(const struct alias *a, char out[CAPABILITIES_SIZE], bool staged,
+                                          struct error *e)
 {
     const struct alias_settings *s = a->settings;
     struct scep_capabilities able = {
@@ -38,13 +41,14 @@ static enum error_code write_capabilities(struct alias *a, struct error *e)
         .post = true,
         .update = s->compat.update_req,
         .renewal = s->renewal.enabled,
+        .next_ca = staged,
     };
     struct buffer text;
-    buffer_init(&text, sizeof a->capabilities - 1);
+    buffer_init(&text, CAPABILITIES_SIZE - 1);
     scep_capabilities_write(&text, &able);
     bool fits = !text.failed;
     if (fits && text.len)
-        memcpy(a->capabilities, text.data, text.len);
+        memcpy(out, text.data, text.len);
     buffer_free(&text);
     return fits ? ERR_OK : error_set(e, ERR_INTERNAL, "the capabilities of alias %s do not fit", s->name);
 }
@@ -61,7 +65,9 @@ enum error_code alias_create(struct alias **out, struct alias_settings *settings
     a->lane = lane_create(pool);
     enum error_code code = a->lane ? ERR_OK : error_set(e, ERR_INTERNAL, "out of memory");
     if (code == ERR_OK)
-        code = write_capabilities(a, e);
+        code = write_capabilities(a, a->capabilities, false, e);
+    if (code == ERR_OK)
+        code = write_capabilities(a, a->capabilities_staged, true, e);
     if (code == ERR_OK)
         code = policy_create(&a->policy, &settings->policy, e);
     if (code == ERR_OK)
@@ -79,6 +85,16 @@ void alias_install_trust(struct alias *a, struct trust *trust)
 {
     trust_unref(a->trust);
     a->trust = trust;
+}
+
+struct bytes alias_next_ca(const struct alias *a)
+{
+    return a->ra && a->ra->next ? a->ra->next->announcement : (struct bytes){0};
+}
+
+const char *alias_capabilities(const struct alias *a)
+{
+    return alias_next_ca(a).len ? a->capabilities_staged : a->capabilities;
 }
 
 void alias_install_ra(struct alias *a, struct ra_set *ra)

@@ -23,6 +23,7 @@ struct alias {
     struct lane *lane;                   /* owned */
     struct ra_set *ra;                   /* a reference; NULL while there is none */
     char capabilities[256];              /* GetCACaps body */
+    char capabilities_staged[256];       /* the same while a successor can be asked for */
     int references;
 };
 
@@ -33,6 +34,9 @@ enum error_code alias_create(struct alias **out, struct alias_settings *settings
                              struct error *e);
 void alias_install_trust(struct alias *a,
                          struct trust *trust); /* takes the caller's reference, drops the old one */
+/* GetNextCACert: what the alias answers now; empty when no successor is staged, or its RA is not made yet. */
+struct bytes alias_next_ca(const struct alias *a);
+const char *alias_capabilities(const struct alias *a);
 void alias_install_ra(struct alias *a,
                       struct ra_set *ra); /* takes the caller's reference, drops the old one */
 

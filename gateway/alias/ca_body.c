@@ -191,6 +191,17 @@ enum error_code ca_body_make(struct ca_body *out, const struct ca_body_order *or
     return code;
 }
 
+enum error_code ca_body_copy(struct ca_body *out, const struct ca_body *from, struct error *e)
+{
+    *out = *from;
+    out->body = bytes_copy(from->body);
+    out->chain_body = bytes_copy(from->chain_body);
+    if (out->body.data && out->chain_body.data)
+        return ERR_OK;
+    ca_body_free(out);
+    return error_set(e, ERR_INTERNAL, "out of memory");
+}
+
 void ca_body_free(struct ca_body *b)
 {
     free((void *)(uintptr_t)b->body.data);

@@ -26,4 +26,5 @@ struct ca_body {
 /* The certificate that opens comes first, because clients take the first for it; the one that signs second
  * (checklist D-08, D-09). ERR_KEY_UNUSABLE when clients could not verify the RA under a CA of the answer. */
 enum error_code ca_body_make(struct ca_body *out, const struct ca_body_order *order, struct error *e);
+enum error_code ca_body_copy(struct ca_body *out, const struct ca_body *from, struct error *e);
 void ca_body_free(struct ca_body *b);

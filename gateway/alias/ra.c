@@ -159,6 +159,16 @@ enum error_code ra_set_create(struct ra_set **out, const struct ra_parts *parts,
     return code;
 }
 
+static void ra_next_free(struct ra_next *n)
+{
+    if (!n)
+        return;
+    ra_set_unref(n->after);
+    free((void *)(uintptr_t)n->issuer.data);
+    free((void *)(uintptr_t)n->announcement.data);
+    free(n);
+}
+
 struct ra_set *ra_set_ref(struct ra_set *s)
 {
     __atomic_fetch_add(&s->references, 1, __ATOMIC_RELAXED);
@@ -176,5 +186,16 @@ void ra_set_unref(struct ra_set *s)
         EVP_PKEY_free(s->signers[i].key);
     }
     ca_body_free(&s->ca);
+    ra_next_free(s->next);
     free(s);
+}
+
+bool ra_set_opens_with(const struct ra_set *s, struct bytes certificate)
+{
+    const unsigned char *at = certificate.data;
+    CLEANUP(X509) X509 *wanted = d2i_X509(NULL, &at, (long)certificate.len);
+    bool found = false;
+    for (size_t i = 0; wanted && !found && i < s->count; i++)
+        found = X509_cmp(s->identities[i].certificate, wanted) == 0;
+    return found;
 }

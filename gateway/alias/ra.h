@@ -13,14 +13,17 @@
 /* What a key pair is for: the keyUsage of its certificate says it. */
 enum ra_role { RA_OPENS = 1 << 0, RA_SIGNS = 1 << 1, RA_BOTH = RA_OPENS | RA_SIGNS };
 
+struct ra_next;
+
 struct ra_set {
     struct scep_recipient identities[SCEP_RECIPIENTS_MAX]; /* they open messages */
     struct scep_recipient signers[SCEP_RECIPIENTS_MAX];    /* the n-th signs what answers the n-th */
     size_t count;
     int64_t not_after; /* of the current identity: of whichever certificate ends first */
-    int64_t renewal;   /* when it should be renewed */
+    int64_t renewal;   /* when it, or the one that follows it, should be renewed */
     struct ca_body ca;
     uint8_t current_sha256[32]; /* of the current certificate that opens */
+    struct ra_next *next;       /* what follows it; NULL: no successor of its CA is staged */
     int references;
 };
 
@@ -44,6 +47,40 @@ static inline int64_t ra_renewal_time(int64_t not_before, int64_t not_after)
 }
 struct ra_set *ra_set_ref(struct ra_set *s);
 void ra_set_unref(struct ra_set *s); /* accepts NULL */
+
+/* False when none of the identities has this certificate (DER). */
+bool ra_set_opens_with(const struct ra_set *s, struct bytes certificate);
+
+/* ---- a successor that is staged ------------------------------------------------------------------------ */
+
+/* While the alias' CA has a successor, the set opens messages to both RAs: the recipient says which CA is to issue
+ * (RFC 8894 section 5.1). */
+struct ra_next {
+    int64_t from;         /* ms since 1970: when the successor takes over */
+    size_t first;         /* identities from here on are the successor's; `count` when it has none yet */
+    struct bytes issuer;  /* the successor's CA certificate, DER; owned */
+    struct ra_set *after; /* the alias' set from then on; NULL while the successor has no identity */
+    struct bytes
+        announcement; /* GetNextCACert, signed by the current identity; owned; empty without `after` */
+};
+
+struct ra_staging {
+    struct ra_set *present;
+    struct ra_set *next; /* NULL: it cannot be asked yet, but the time of the switch is known */
+    struct bytes issuer;
+    int64_t from;
+    enum scep_digest digest; /* of the announcement */
+};
+
+/* `front` before the identities of `behind`, which still open old messages; answers GetCACert as `front`. */
+enum error_code ra_set_join(struct ra_set **out, const struct ra_set *front, const struct ra_set *behind,
+                            struct error *e);
+/* `present`, with its successor. */
+enum error_code ra_set_stage(struct ra_set **out, const struct ra_staging *staging, struct error *e);
+/* The certificate of the CA that must issue what this identity opened; empty: whoever is in charge. Borrowed. */
+struct bytes ra_set_issuer(const struct ra_set *s, size_t identity);
+/* The same by the SHA-256 of the identity's certificate, as transactions record it. */
+struct bytes ra_set_issuer_for(const struct ra_set *s, const uint8_t recipient_sha256[32]);
 
 /* ---- given by the administrator ------------------------------------------------------------------------ */
 

@@ -387,6 +387,7 @@ enum step_result step_decide(struct enrolment *e)
 static struct backend_request planned_request(const struct enrolment *e, const struct csr *csr)
 {
     const struct alias_settings *a = e->alias->settings;
+    struct bytes issuer = ra_set_issuer(e->opening.ra, e->opening.message->recipient);
     return (struct backend_request){
         .transaction = e->record_id,
         .alias = a->name,
@@ -397,6 +398,7 @@ static struct backend_request planned_request(const struct enrolment *e, const s
         .spki = {csr->spki_der.data, csr->spki_der.len},
         .extensions = {csr->extensions_der.data, csr->extensions_der.len},
         .max_validity = a->policy.max_validity,
+        .issuer = {issuer.data, issuer.len},
     };
 }
 
@@ -503,6 +505,7 @@ static enum step_result order_from_answer(struct enrolment *e)
         .cookie = first ? (struct bytes){0} : record->cookie,
         .renews = first ? e->request.begin.record.renews : record->renews,
         .held = first && e->renewal_verdict.decision == RENEWAL_HELD ? e->renewal_verdict.reason : NULL,
+        .recipient_sha256 = first ? NULL : record->recipient_sha256,
         .approved = !first && record->decision == DECISION_APPROVED,
         .first = first,
         .client = e->client,
@@ -589,6 +592,7 @@ enum step_result step_taken_up(struct enrolment *e)
                                          .plan = record->plan,
                                          .cookie = record->cookie,
                                          .renews = record->renews,
+                                         .recipient_sha256 = record->recipient_sha256,
                                          .approved = record->decision == DECISION_APPROVED,
                                          .client = e->client};
     if (e->renewal == RENEWAL_HELD_AGAIN && e->renewal_verdict.decision == RENEWAL_GRANTED)

@@ -9,6 +9,7 @@
 #include "enroll/resume.h"
 #include "enroll/trail.h"
 #include "http/query.h"
+#include "scep/next_ca.h"
 
 /* ---- refusals before a story begins -------------------------------------------------------------------- */
 
@@ -70,20 +71,29 @@ void enroll_refused(void *service, const char *client, enum error_code code)
     metrics_add(s->parts.metrics, METRIC_REFUSALS, 1, METRIC_LABELS("", info->name));
 }
 
-/* ---- GetCACaps, GetCACert, GetCACertChain -------------------------------------------------------------- */
+/* ---- GetCACaps, GetCACert, GetNextCACert, GetCACertChain -------------------------------------------------------------- */
 
 static void answer_caps(struct enroll *s, struct http_exchange *x, const struct alias *alias)
 {
     count_http(s, SCEP_GET_CA_CAPS, 200);
-    http_reply(x, 200, "text/plain", bytes_of_text(alias->capabilities), NULL, 0);
+    http_reply(x, 200, "text/plain", bytes_of_text(alias_capabilities(alias)), NULL, 0);
 }
 
 /* The chain is for clients of old drafts; RFC 8894 has it in GetCACert. */
 static void answer_ca(struct enroll *s, struct http_exchange *x, const struct alias *alias,
                       enum scep_operation operation)
 {
+    if (operation == SCEP_GET_NEXT_CA_CERT && !alias_next_ca(alias).len) {
+        /* Clients ask now and then: no refusal that anybody has to know of. */
+        const struct error_info *none = error_info(ERR_NEXT_CA_NONE);
+        count_http(s, operation, none->http_status);
+        http_reply_error(x, none->http_status, none->sentence, 0);
+        return;
+    }
     count_http(s, operation, 200);
-    if (operation == SCEP_GET_CA_CERT_CHAIN)
+    if (operation == SCEP_GET_NEXT_CA_CERT)
+        http_reply(x, 200, NEXT_CA_BODY_TYPE, alias_next_ca(alias), NULL, 0);
+    else if (operation == SCEP_GET_CA_CERT_CHAIN)
         http_reply(x, 200, CA_CHAIN_BODY_TYPE, alias->ra->ca.chain_body, NULL, 0);
     else
         http_reply(x, 200, alias->ra->ca.content_type, alias->ra->ca.body, NULL, 0);
@@ -217,8 +227,7 @@ void enroll_handle(void *service, struct http_exchange *x)
         code = ERR_METHOD_REFUSED;
     else if (!alias)
         code = ERR_ALIAS_UNKNOWN;
-    else if (query.operation == SCEP_OPERATION_NONE || query.operation == SCEP_OPERATION_UNKNOWN ||
-             query.operation == SCEP_GET_NEXT_CA_CERT)
+    else if (query.operation == SCEP_OPERATION_NONE || query.operation == SCEP_OPERATION_UNKNOWN)
         code = ERR_OPERATION_UNKNOWN;
     else
         code = check_method(x, query.operation, alias);

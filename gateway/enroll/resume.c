@@ -131,6 +131,7 @@ static void restored(void *context, struct csr *csr, const char *problem)
                                      .plan = record->plan,
                                      .cookie = record->cookie,
                                      .renews = record->renews,
+                                     .recipient_sha256 = record->recipient_sha256,
                                      .approved = record->decision == DECISION_APPROVED,
                                      .client = ""};
     if (submission_is_held(record)) { /* its client's polls judge it */

@@ -23,6 +23,7 @@ struct submission {
     char client[64];
     char renews[CERTIFICATE_SERIAL_SIZE];
     bool first, approved;
+    uint8_t recipient_sha256[32]; /* zeroed: unknown */
     enum backend_call_kind kind;
     struct csr *csr;
     struct buffer plan;
@@ -433,7 +434,11 @@ static bool lacks_plan(const struct submission *s)
 /* False when the backend cannot plan. */
 static bool make_plan(struct submission *s)
 {
+    /* Sent to the RA of a CA that is staged: that one issues, however long people took to approve it. */
+    s->ask.issuer = backend_bytes_of(s->alias->ra ? ra_set_issuer_for(s->alias->ra, s->recipient_sha256)
+                                                  : (struct bytes){0});
     int len = backend_prepare(s->alias->backend, &s->ask, s->fresh_plan);
+    s->ask.issuer = (struct backend_bytes){0};
     if (len < 0)
         return false;
     s->move.advance.plan = bytes_of(s->fresh_plan, (size_t)len);
@@ -472,6 +477,8 @@ static struct submission *submission_create(struct enroll *service, const struct
     s->alias = alias_ref(order->alias);
     s->csr = order->csr;
     s->first = order->first;
+    if (order->recipient_sha256)
+        memcpy(s->recipient_sha256, order->recipient_sha256, sizeof s->recipient_sha256);
     s->approved = order->approved;
     strncpy(s->record_id, order->record_id, sizeof s->record_id - 1);
     strncpy(s->client, order->client, sizeof s->client - 1);

@@ -24,11 +24,12 @@ struct submission_order {
     struct alias *alias; /* a reference is taken */
     const char *record_id;
     uint64_t claim;
-    struct csr *csr;     /* handed over, also on failure */
-    struct bytes plan;   /* copied */
-    struct bytes cookie; /* as stored; copied */
-    const char *renews;  /* serial of the certificate whose renewal it is, "" or NULL; copied */
-    const char *held;    /* waits for its certificate's revocation state: why; NULL: it does not */
+    struct csr *csr;                 /* handed over, also on failure */
+    struct bytes plan;               /* copied */
+    struct bytes cookie;             /* as stored; copied */
+    const char *renews;              /* serial of the certificate whose renewal it is, "" or NULL; copied */
+    const uint8_t *recipient_sha256; /* RA certificate that it was sent to; NULL with a plan. Copied */
+    const char *held; /* waits for its certificate's revocation state: why; NULL: it does not */
     const struct renewal_verdict *refused; /* what a held one turned out to be; NULL otherwise */
     bool first;                            /* begun just now: nothing can have been submitted yet */
     bool approved;      /* people have approved it: it goes on whether its client asks or not */

@@ -41,6 +41,7 @@ struct watch {
     struct trust *fresh; /* being made; the thread's while it reads */
     struct buffer problems;
     bool failed;                                    /* something could not be read this time */
+    enum backend_authority asked;                   /* which of the backend's CAs */
     bool busy;                                      /* between look and sleep_on */
     bool again;                                     /* a list came meanwhile */
     struct published *published[PUBLISHER_CAS_MAX]; /* references, while busy */
@@ -209,20 +210,33 @@ static void read_lists(struct watch *w)
     sleep_on(w);
 }
 
+static void chain_told(void *context, const struct backend_result *result);
+
+static void ask_chain(struct watch *w, enum backend_authority which)
+{
+    w->asked = which;
+    backend_ask_chain(w->alias->backend, which, BACKEND_DEADLINE, chain_told, w);
+}
+
+/* The present CA, the one that is staged behind it, and the one before: certificates of all three are renewed. */
 static void chain_told(void *context, const struct backend_result *result)
 {
     struct watch *w = context;
     struct error e = {0};
-    if (result->verdict != BACKEND_ISSUED || !result->chain_count)
+    bool none = result->verdict == BACKEND_REJECTED && w->asked != BACKEND_CA_CURRENT;
+    if (!none && (result->verdict != BACKEND_ISSUED || !result->chain_count))
         error_set(&e, ERR_BACKEND_UNAVAILABLE, "the backend does not tell its CA: %s",
                   result->reason ? result->reason : "no reason given");
-    else
+    else if (!none)
         trust_add_own(w->fresh, bytes_of(result->chain[0].data, result->chain[0].len), &e);
     if (e.code != ERR_OK) {
         w->failed = true;
         note(w, LOG_LEVEL_WARNING, "renewal.ca", error_text(&e));
     }
-    read_lists(w);
+    if (w->asked == BACKEND_CA_PREVIOUS)
+        read_lists(w);
+    else
+        ask_chain(w, w->asked == BACKEND_CA_CURRENT ? BACKEND_CA_NEXT : BACKEND_CA_PREVIOUS);
 }
 
 static void look(evutil_socket_t fd, short what, void *data)
@@ -244,7 +258,7 @@ static void look(evutil_socket_t fd, short what, void *data)
         return;
     }
     w->keeper->running++;
-    backend_ask_chain(w->alias->backend, BACKEND_CA_CURRENT, BACKEND_DEADLINE, chain_told, w);
+    ask_chain(w, BACKEND_CA_CURRENT);
 }
 
 /* ---- the keeper ---------------------------------------------------------------------------------------- */

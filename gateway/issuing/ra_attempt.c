@@ -1,9 +1,9 @@
 /* ra_attempt.c: how an alias gets its RA identity (ra_attempt.h).
  *
- *   files, ca:  ask the CA's chain -> load -> install
- *   a look:     list -> load -> install
- *   backend:    the same; when it is missing or beyond two thirds of its life: lease -> list
- * again -> ra_issue.c
+ *   files, ca:  ask who the CAs are (ra_chains.c) -> load (ra_given.c) -> install
+ *   a look:     ask -> list -> load -> install
+ *   backend:    the same; when an identity of the CA, or of the one that is staged behind it, is missing or
+ *               beyond two thirds of its life: lease -> list again -> ra_issue.c
  */
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -30,13 +30,6 @@ void attempt_note(const struct ra_attempt *a, enum log_level level, const char *
     log_line(level, &scope, event, "%s", sentence);
 }
 
-static void chain_clear(struct chain *c)
-{
-    for (size_t i = 0; i < c->count; i++)
-        free((void *)(uintptr_t)c->certificates[i].data);
-    c->count = 0;
-}
-
 static void wipe_text(char *text)
 {
     if (text)
@@ -53,9 +46,12 @@ static void end(struct ra_attempt *a)
     ra_draft_clear(&a->draft);
     buffer_free(&a->cookie);
     buffer_free(&a->kept);
-    chain_clear(&a->chain);
-    wipe_text(a->ca_key_pem);
-    free(a->ca_certificate_pem);
+    attempt_clear_chain(&a->chain);
+    for (size_t i = 0; i < AUTHORITIES; i++) {
+        attempt_clear_chain(&a->authorities[i]);
+        wipe_text(a->ca_key_pem[i]);
+        free(a->ca_certificate_pem[i]);
+    }
     ra_set_unref(a->set);
     audit_details_free(&a->details);
     alias_unref(a->alias);
@@ -143,110 +139,36 @@ void attempt_install(struct ra_attempt *a)
         a->installed(a->context);
 }
 
-/* ---- chains of CAs ------------------------------------------------------------------------------------- */
+/* ---- the successor ------------------------------------------------------------------------------------- */
 
-bool attempt_add_certificate(struct chain *c, struct backend_bytes der)
+/* The first of them that the alias takes itself. */
+static enum scep_digest announcement_digest(const struct ra_attempt *a)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (bytes_equal(c->certificates[i], bytes_of(der.data, der.len)))
-            return true;
-    struct bytes copy = c->count < CHAIN_MAX ? bytes_copy(bytes_of(der.data, der.len)) : (struct bytes){0};
-    if (!copy.data)
-        return false;
-    c->certificates[c->count++] = copy;
-    return true;
+    static const enum scep_digest preferred[] = {SCEP_DIGEST_SHA256, SCEP_DIGEST_SHA384, SCEP_DIGEST_SHA512};
+    for (size_t i = 0; i < sizeof preferred / sizeof *preferred; i++)
+        if (attempt_settings(a)->digests & preferred[i])
+            return preferred[i];
+    return SCEP_DIGEST_SHA1;
 }
 
-/* Without its chain a backend is as good as unavailable; what an answer brought already stays. */
-static void chain_told(void *context, const struct backend_result *result)
+void attempt_stage(struct ra_attempt *a, struct ra_set *next)
 {
-    struct ra_attempt *a = context;
-    bool kept = result->verdict == BACKEND_ISSUED;
-    if (attempt_stopped(a))
-        return;
-    for (size_t i = 0; kept && i < result->chain_count; i++)
-        kept = attempt_add_certificate(&a->chain, result->chain[i]);
-    if (kept)
-        a->chain_next(a);
-    else
-        attempt_finish_failed(a, result->verdict == BACKEND_ISSUED
-                                     ? "the chain of CA certificates is too long"
-                                     : "the backend did not tell its CA certificates");
-}
-
-void attempt_ask_chain(struct ra_attempt *a, struct backend_instance *of, void (*next)(struct ra_attempt *a))
-{
-    a->chain_next = next;
-    backend_ask_chain(of, BACKEND_CA_CURRENT, BACKEND_DEADLINE, chain_told, a);
-}
-
-/* ---- from files, from the CA --------------------------------------------------------------------------- */
-
-static void run_load_given(void *data)
-{
-    struct ra_attempt *a = data;
-    const struct alias_settings *s = attempt_settings(a);
-    struct ra_given given = {.chain = a->chain.certificates,
-                             .chain_count = a->chain.count,
-                             .root_in_body = s->compat.root_in_get_ca_cert};
-    if (s->ra.from == RA_FROM_FILES) {
-        const struct ra_files opens = {.certificate = s->ra.certificate, .key = s->ra.key};
-        const struct ra_files signs = {.certificate = s->ra.signing_certificate, .key = s->ra.signing_key};
-        a->code =
-            ra_from_files(&a->set, &opens, *s->ra.signing_certificate ? &signs : NULL, &given, &a->error);
-        return;
+    struct ra_staging staging = {.present = a->set,
+                                 .next = next,
+                                 .issuer = a->authorities[BACKEND_CA_NEXT].certificates[0],
+                                 .from = a->from,
+                                 .digest = announcement_digest(a)};
+    struct ra_set *staged;
+    enum error_code code = ra_set_stage(&staged, &staging, &a->error);
+    if (code != ERR_OK && next) {
+        a->next_failed = true;
+        staging.next = NULL;
+        code = ra_set_stage(&staged, &staging, NULL);
     }
-    struct ra_pem pem = {.certificate = bytes_of_text(a->ca_certificate_pem),
-                         .certificate_name = "the CA certificate",
-                         .key = bytes_of_text(a->ca_key_pem),
-                         .key_name = "the CA key"};
-    /* The chain begins with the CA, which is the RA here. */
-    size_t above = a->chain.count ? 1 : 0;
-    given.chain += above;
-    given.chain_count -= above;
-    a->code = ra_from_pem(&a->set, &pem, NULL, &given, &a->error);
-}
-
-static void given_loaded(void *data)
-{
-    struct ra_attempt *a = data;
-    if (attempt_stopped(a))
-        return;
-    if (a->code != ERR_OK) {
-        char text[560];
-        snprintf(text, sizeof text, "%s%s", error_text(&a->error),
-                 attempt_settings(a)->ra.from == RA_FROM_CA
-                     ? " (a local_ca made with `answers_scep: true` can be used)"
-                     : "");
-        attempt_finish_failed(a, text);
-        return;
-    }
-    if (a->set->not_after <= clock_realtime(a->parts.clock))
-        attempt_note(a, LOG_LEVEL_ERROR, "ra.expired",
-                     "the RA certificate has expired; clients will refuse it: bring a renewed one");
-    attempt_install(a);
-    attempt_finish_done(a);
-}
-
-static void load_given(struct ra_attempt *a)
-{
-    attempt_job(a, run_load_given, given_loaded);
-}
-
-static void take_ca(struct ra_attempt *a)
-{
-    struct backend_instance *i = a->alias->backend;
-    const struct backend_type *type = backend_instance_type(i);
-    if (!type->ca_key || !type->ca_key(backend_instance_opened(i), BACKEND_CA_CURRENT, &a->ca_key_pem,
-                                       &a->ca_certificate_pem)) {
-        attempt_finish_failed(a, "the backend does not give its CA key away; choose another ra.from");
-        return;
-    }
-    attempt_note(
-        a, LOG_LEVEL_WARNING, "ra.is_ca",
-        "the CA's own key opens and signs SCEP messages (ra.from: ca); a key of its own is safer (ra.from: "
-        "backend)");
-    load_given(a);
+    if (code != ERR_OK)
+        return; /* out of memory: the round looks again */
+    ra_set_unref(a->set);
+    a->set = staged;
 }
 
 /* ---- from a backend: what the store holds -------------------------------------------------------------- */
@@ -254,34 +176,44 @@ static void take_ca(struct ra_attempt *a)
 static void decide(struct ra_attempt *a);
 static void take_lease(struct ra_attempt *a);
 
-/* The newest usable one that is for all of `roles`, and, when `alone`, for nothing else. */
-static const struct ra_record *newest_for(const struct ra_attempt *a, unsigned roles, bool alone)
-{
-    for (size_t i = 0; i < a->usable_count; i++)
-        if (alone ? a->roles[i] == roles : (a->roles[i] & roles) == roles)
-            return &a->usable[i];
-    return NULL;
-}
-
-/* What has to be made: what is missing or beyond two thirds of its life. 0: nothing. */
-static unsigned roles_to_make(const struct ra_attempt *a)
-{
-    static const unsigned together[] = {RA_BOTH, RA_BOTH}, apart[] = {RA_OPENS, RA_SIGNS};
-    const unsigned *wanted = attempt_settings(a)->ra.separate_signing ? apart : together;
-    int64_t now = clock_realtime(a->parts.clock);
-    for (size_t i = 0; i < 2; i++) {
-        const struct ra_record *r = newest_for(a, wanted[i], true);
-        if (!r || now >= ra_renewal_time(r->not_before, r->not_after))
-            return wanted[i];
-    }
-    return 0;
-}
-
 static void run_load_stored(void *data)
 {
     struct ra_attempt *a = data;
-    a->code = ra_from_records(&a->set, a->usable, a->usable_count, a->parts.keys,
-                              attempt_settings(a)->compat.root_in_get_ca_cert, &a->error);
+    struct ra_set *next = NULL;
+    bool root = attempt_settings(a)->compat.root_in_get_ca_cert;
+    a->next_failed = false;
+    a->code = ra_from_records(&a->set, a->present.usable, a->present.count, a->parts.keys, root, &a->error);
+    if (a->code != ERR_OK || !a->set || !a->authorities[BACKEND_CA_NEXT].count)
+        return;
+    a->next_failed =
+        ra_from_records(&next, a->next.usable, a->next.count, a->parts.keys, root, &a->error) != ERR_OK;
+    attempt_stage(a, next);
+    ra_set_unref(next);
+}
+
+static int64_t newest_generation(const struct ra_attempt *a)
+{
+    int64_t newest = 0;
+    for (size_t i = 0; i < a->present.count + a->next.count; i++) {
+        const struct ra_record *r =
+            i < a->present.count ? &a->present.usable[i] : &a->next.usable[i - a->present.count];
+        newest = r->generation > newest ? r->generation : newest;
+    }
+    return newest;
+}
+
+static void note_unusable(struct ra_attempt *a, bool of_next)
+{
+    char text[600];
+    struct ra_pick *p = of_next ? &a->next : &a->present;
+    snprintf(text, sizeof text, "the stored RA identity%s cannot be used%s: %s",
+             of_next ? " for the next CA" : "", a->only_look ? "" : ", a new one is made",
+             error_text(&a->error));
+    attempt_note(a, LOG_LEVEL_ERROR, "ra.unusable", text);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->usable[i].generation > a->unusable_until[of_next])
+            a->unusable_until[of_next] = p->usable[i].generation;
+    *p = (struct ra_pick){0};
 }
 
 static void stored_loaded(void *data)
@@ -290,49 +222,39 @@ static void stored_loaded(void *data)
     if (attempt_stopped(a))
         return;
     if (a->code == ERR_OK && a->set) {
-        a->loaded_generation = a->usable[0].generation;
+        a->loaded_generation = newest_generation(a);
         attempt_install(a);
+        if (a->next_failed)
+            note_unusable(a, true);
     } else {
-        char text[600];
-        snprintf(text, sizeof text, "the stored RA identity cannot be used%s: %s",
-                 a->only_look ? "" : ", a new one is made", error_text(&a->error));
-        attempt_note(a, LOG_LEVEL_ERROR, "ra.unusable", text);
-        a->unusable_until = a->usable[0].generation;
-        a->usable_count = 0;
+        note_unusable(a, false);
     }
     decide(a);
 }
 
-/* The certified and unexpired ones, newest first. */
-static void pick_usable(struct ra_attempt *a)
+static void pick(struct ra_attempt *a)
 {
-    int64_t now = clock_realtime(a->parts.clock);
-    a->usable_count = 0;
-    for (size_t i = 0; i < a->stored->ra_count && a->usable_count < RA_RECORDS_MAX; i++) {
-        const struct ra_record *r = &a->stored->ras[i];
-        if (r->chain_count == 0 || r->not_after <= now || r->generation <= a->unusable_until)
-            continue;
-        a->roles[a->usable_count] = ra_record_roles(r);
-        a->usable[a->usable_count++] = *r;
-    }
-}
-
-/* Is there one that opens, and one that signs? */
-static bool is_whole(const struct ra_attempt *a)
-{
-    return newest_for(a, RA_OPENS, false) && newest_for(a, RA_SIGNS, false);
+    struct ra_records r = {.records = a->stored->ras,
+                           .count = a->stored->ra_count,
+                           .now = clock_realtime(a->parts.clock),
+                           .unusable_until = {a->unusable_until[0], a->unusable_until[1]}};
+    if (a->authorities[BACKEND_CA_CURRENT].count)
+        r.present = a->authorities[BACKEND_CA_CURRENT].certificates[0];
+    if (a->authorities[BACKEND_CA_NEXT].count)
+        r.next = a->authorities[BACKEND_CA_NEXT].certificates[0];
+    ra_pick_present(&a->present, &r);
+    ra_pick_next(&a->next, &r);
 }
 
 /* Has a look found what the alias has already? */
 static bool is_known(const struct ra_attempt *a)
 {
-    uint8_t newest[SHA256_DIGEST_LENGTH];
-    const struct ra_set *present = a->alias->ra;
-    if (!a->only_look || !present)
-        return false;
-    const struct ra_record *opener = newest_for(a, RA_OPENS, false);
-    SHA256(opener->chain[0].data, opener->chain[0].len, newest);
-    return memcmp(newest, present->current_sha256, sizeof newest) == 0;
+    const struct ra_set *here = a->alias->ra;
+    const struct ra_record *opener = ra_pick_newest(&a->present, RA_OPENS, false);
+    const struct ra_record *next =
+        ra_pick_is_whole(&a->next) ? ra_pick_newest(&a->next, RA_OPENS, false) : NULL;
+    return a->only_look && here && !here->next == !a->authorities[BACKEND_CA_NEXT].count &&
+           ra_set_opens_with(here, opener->chain[0]) && (!next || ra_set_opens_with(here, next->chain[0]));
 }
 
 static void listed(void *context, struct store_answer *answer)
@@ -342,8 +264,8 @@ static void listed(void *context, struct store_answer *answer)
     a->stored = answer;
     if (attempt_store_failed(a, answer))
         return;
-    pick_usable(a);
-    if (!is_whole(a) || a->usable[0].generation == a->loaded_generation || is_known(a)) {
+    pick(a);
+    if (!ra_pick_is_whole(&a->present) || newest_generation(a) == a->loaded_generation || is_known(a)) {
         decide(a);
         return;
     }
@@ -359,10 +281,24 @@ static void list(struct ra_attempt *a)
     store_submit(a->parts.store, &a->request, listed, a);
 }
 
+/* Once in an attempt each: a certificate that is due for renewal while it is new (its CA ends soon) is no reason to
+ * make another. */
+static unsigned roles_to_make(struct ra_attempt *a, enum backend_authority which, const struct ra_pick *p)
+{
+    bool separate = attempt_settings(a)->ra.separate_signing;
+    a->maker = which;
+    return ra_pick_missing(p, separate, clock_realtime(a->parts.clock)) & ~a->made[which];
+}
+
 static void decide(struct ra_attempt *a)
 {
-    a->draft.roles = a->only_look ? 0 : roles_to_make(a);
-    if (!a->draft.roles)
+    bool makes = !a->only_look && a->knows_authorities;
+    a->draft.roles = makes ? roles_to_make(a, BACKEND_CA_CURRENT, &a->present) : 0;
+    if (makes && !a->draft.roles && a->authorities[BACKEND_CA_NEXT].count)
+        a->draft.roles = roles_to_make(a, BACKEND_CA_NEXT, &a->next);
+    if (!a->only_look && !a->knows_authorities)
+        attempt_finish_failed(a, "the backend did not tell its CA certificates");
+    else if (!a->draft.roles)
         attempt_finish_done(a);
     else if (!a->leased)
         take_lease(a);
@@ -373,7 +309,7 @@ static void decide(struct ra_attempt *a)
 void attempt_look_again(struct ra_attempt *a)
 {
     ra_draft_clear(&a->draft);
-    chain_clear(&a->chain);
+    attempt_clear_chain(&a->chain);
     buffer_reset(&a->cookie);
     buffer_reset(&a->kept);
     audit_details_free(&a->details);
@@ -433,7 +369,7 @@ struct ra_attempt *ra_attempt_look(const struct ra_attempt_parts *parts, struct 
     if (!a)
         return NULL;
     a->only_look = true;
-    list(a);
+    attempt_ask_authorities(a, list);
     return a;
 }
 
@@ -444,16 +380,6 @@ struct ra_attempt *ra_attempt_start(const struct ra_attempt_parts *parts, struct
     if (!a)
         return NULL;
     a->installed = installed;
-    switch (alias->settings->ra.from) {
-    case RA_FROM_BACKEND:
-        list(a);
-        break;
-    case RA_FROM_FILES:
-        attempt_ask_chain(a, alias->backend, load_given);
-        break;
-    case RA_FROM_CA:
-        attempt_ask_chain(a, alias->backend, take_ca);
-        break;
-    }
+    attempt_ask_authorities(a, alias->settings->ra.from == RA_FROM_BACKEND ? list : attempt_load_given);
     return a;
 }

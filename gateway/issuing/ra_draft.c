@@ -98,37 +98,12 @@ void ra_draft_clear(struct ra_draft *d)
     *d = (struct ra_draft){0};
 }
 
-enum error_code ra_draft_finish(struct ra_set **out, const struct ra_draft *d, const struct bytes *chain,
-                                size_t count, const struct ra_set *old, struct error *e)
-{
-    struct scep_recipient identities[SCEP_RECIPIENTS_MAX], signers[SCEP_RECIPIENTS_MAX];
-    const unsigned char *at = chain[0].data;
-    *out = NULL;
-    CLEANUP(X509) X509 *certificate = d2i_X509(NULL, &at, (long)chain[0].len);
-    if (!certificate)
-        return error_set_openssl(e, ERR_BACKEND_BROKEN,
-                                 "the backend's certificate for the RA cannot be read");
-    identities[0] = signers[0] = (struct scep_recipient){.certificate = certificate, .key = d->key};
-    size_t all = 1;
-    for (size_t i = 0; old && i < old->count && all < SCEP_RECIPIENTS_MAX; i++, all++) {
-        identities[all] = old->identities[i];
-        signers[all] = old->signers[i];
-    }
-    const struct ra_parts parts = {.identities = identities,
-                                   .signers = signers,
-                                   .count = all,
-                                   .chain = chain + 1,
-                                   .chain_count = count - 1,
-                                   .root_in_body = d->settings->compat.root_in_get_ca_cert};
-    return ra_set_create(out, &parts, e);
-}
-
 enum error_code ra_draft_check(const struct ra_draft *d, const struct bytes *chain, size_t count,
                                struct error *e)
 {
     const struct ra_record made = {.chain = {chain[0]}, .chain_count = 1};
     unsigned roles = ra_record_roles(&made);
-    if (roles == RA_BOTH)
+    if (roles == RA_BOTH && d->roles != RA_BOTH)
         return error_set(e, ERR_BACKEND_BROKEN,
                          "the backend certifies the RA for both uses or for none; set ra.separate_signing to "
                          "false");
@@ -138,7 +113,7 @@ enum error_code ra_draft_check(const struct ra_draft *d, const struct bytes *cha
         return error_set_openssl(e, ERR_BACKEND_BROKEN,
                                  "the backend's certificate for the RA cannot be read or used");
     const struct scep_recipient pair = {.certificate = certificate, .key = d->key};
-    enum error_code code = ra_pair_check(&pair, roles, e);
+    enum error_code code = ra_pair_check(&pair, d->roles == RA_BOTH ? RA_BOTH : roles, e);
     if (code != ERR_OK)
         return code;
     const struct ca_body_order order = {

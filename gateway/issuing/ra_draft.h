@@ -22,11 +22,7 @@ struct ra_draft {
 enum error_code ra_draft_make(struct ra_draft *d, struct error *e);
 void ra_draft_clear(struct ra_draft *d);
 
-/* For a pair that opens or signs alone, whose set is not whole yet: that the certificate is one of the two,
- * belongs to the key, and was issued by a CA of the chain. */
+/* That the certificate belongs to the key, is good for `roles` (of a pair that is for one use alone: for one of the
+ * two), and was issued by a CA of the chain. `chain` begins with it. */
 enum error_code ra_draft_check(const struct ra_draft *d, const struct bytes *chain, size_t count,
                                struct error *e);
-/* The set with the new identity in front of those of `old` (may be NULL), tested. `chain` begins with the new
- * certificate. */
-enum error_code ra_draft_finish(struct ra_set **out, const struct ra_draft *d, const struct bytes *chain,
-                                size_t count, const struct ra_set *old, struct error *e);

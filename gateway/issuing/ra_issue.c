@@ -1,7 +1,7 @@
 /* ra_issue.c: a new RA identity from a backend, under the lease:
  *
- *   draft (key, request) -> keep the draft -> ask the backend -> ask the chains -> check -> keep -> install
- * -> give the lease back
+ *   draft (key, request) -> ask who shall issue -> keep the draft -> ask the backend -> ask the chains -> check
+ *   -> keep -> look again, which installs it and finds what else is missing
  *
  * The draft is in the store before the backend is asked, so that a crash or a pending answer continues with
  * the same key and plan.
@@ -21,6 +21,7 @@
 
 static void ask_backend(struct ra_attempt *a);
 static void keep_draft(struct ra_attempt *a, store_done *done);
+static void plan(struct ra_attempt *a);
 
 /* Plan and cookie in one stored value: two bytes of the plan's length, the plan, the cookie. */
 static void unpack_kept(struct ra_attempt *a, struct bytes kept)
@@ -97,11 +98,22 @@ static void draft_made(void *data)
     a->ask.subject = backend_bytes_of(&a->draft.subject);
     a->ask.spki = backend_bytes_of(&a->draft.spki);
     a->ask.max_validity = attempt_settings(a)->ra.lifetime;
-    if (planned) {
+    if (planned)
         ask_backend(a);
-        return;
-    }
+    else if (a->maker == BACKEND_CA_NEXT)
+        attempt_ask_chain(a, a->alias->ra_backend, BACKEND_CA_NEXT, plan);
+    else
+        plan(a);
+}
+
+/* For the successor's RA the chain was asked before, and begins with who shall issue. */
+static void plan(struct ra_attempt *a)
+{
+    if (a->chain.count)
+        a->ask.issuer = (struct backend_bytes){a->chain.certificates[0].data, a->chain.certificates[0].len};
     int len = backend_prepare(a->alias->ra_backend, &a->ask, a->plan);
+    a->ask.issuer = (struct backend_bytes){0};
+    attempt_clear_chain(&a->chain);
     if (len < 0) {
         attempt_finish_failed(a, "the backend could not prepare a certificate");
         return;
@@ -187,9 +199,25 @@ static void ask_own_chain(struct ra_attempt *a)
 {
     /* Clients also need the CA of their own certificates when another one certified the RA. */
     if (a->alias->backend && a->alias->backend != a->alias->ra_backend)
-        attempt_ask_chain(a, a->alias->backend, check_made);
+        attempt_ask_chain(a, a->alias->backend, a->maker, check_made);
     else
         check_made(a);
+}
+
+/* The plan of a draft that somebody left may be another CA's than the one that is wanted now. */
+static void tell_maker(struct ra_attempt *a, const struct backend_result *result)
+{
+    if (a->alias->backend != a->alias->ra_backend || result->chain_count < 2)
+        return;
+    struct bytes issuer = bytes_of(result->chain[1].data, result->chain[1].len);
+    for (size_t i = 0; i < AUTHORITIES; i++)
+        if (a->authorities[i].count && bytes_equal(a->authorities[i].certificates[0], issuer))
+            a->maker = (enum backend_authority)i;
+}
+
+static const char *reason_of(const struct backend_result *result)
+{
+    return result->reason && *result->reason ? result->reason : "the backend cannot serve";
 }
 
 static void answered(void *context, const struct backend_result *result)
@@ -202,8 +230,9 @@ static void answered(void *context, const struct backend_result *result)
     case BACKEND_ISSUED:
         for (size_t i = 0; kept && i < result->chain_count; i++)
             kept = attempt_add_certificate(&a->chain, result->chain[i]);
+        tell_maker(a, result);
         if (kept)
-            attempt_ask_chain(a, a->alias->ra_backend, ask_own_chain);
+            attempt_ask_chain(a, a->alias->ra_backend, a->maker, ask_own_chain);
         else
             attempt_finish_failed(a, "out of memory");
         return;
@@ -213,10 +242,15 @@ static void answered(void *context, const struct backend_result *result)
     case BACKEND_REJECTED:
         forget_plan(a, result);
         return;
-    case BACKEND_UNAVAILABLE:
     case BACKEND_MISCONFIGURED:
-        attempt_finish_failed(a, result->reason && *result->reason ? result->reason
-                                                                   : "the backend cannot serve");
+        if (a->draft.stored_key.len && a->ask.plan.len && !a->cookie.len) {
+            forget_plan(a, result); /* perhaps of a CA that is gone */
+            return;
+        }
+        attempt_finish_failed(a, reason_of(result));
+        return;
+    case BACKEND_UNAVAILABLE:
+        attempt_finish_failed(a, reason_of(result));
         return;
     }
 }
@@ -239,17 +273,9 @@ static void ask_backend(struct ra_attempt *a)
 static void run_check(void *data)
 {
     struct ra_attempt *a = data;
-    struct ra_set *fresh = NULL;
     a->code = certificate_read(&a->facts, a->chain.certificates[0], &a->error);
-    if (a->code == ERR_OK && a->draft.roles != RA_BOTH) {
-        a->code = ra_draft_check(&a->draft, a->chain.certificates, a->chain.count, &a->error);
-        return;
-    }
     if (a->code == ERR_OK)
-        a->code =
-            ra_draft_finish(&fresh, &a->draft, a->chain.certificates, a->chain.count, a->set, &a->error);
-    ra_set_unref(a->set);
-    a->set = fresh;
+        a->code = ra_draft_check(&a->draft, a->chain.certificates, a->chain.count, &a->error);
 }
 
 static void made_kept(void *context, struct store_answer *answer)
@@ -265,15 +291,12 @@ static void made_kept(void *context, struct store_answer *answer)
         return;
     }
     char text[200];
-    snprintf(text, sizeof text, "the alias has a new RA identity, generation %lld, serial %s",
-             (long long)a->draft.generation, a->facts.serial);
+    snprintf(text, sizeof text, "the alias has a new RA identity%s, generation %lld, serial %s",
+             a->maker == BACKEND_CA_NEXT ? " for the next CA" : "", (long long)a->draft.generation,
+             a->facts.serial);
     attempt_note(a, LOG_LEVEL_INFO, "ra.made", text);
-    if (a->draft.roles != RA_BOTH) {
-        attempt_look_again(a);
-        return;
-    }
-    attempt_install(a);
-    attempt_finish_done(a);
+    a->made[a->maker] |= a->draft.roles;
+    attempt_look_again(a);
 }
 
 static void keep_made(struct ra_attempt *a)
@@ -300,6 +323,7 @@ static void keep_made(struct ra_attempt *a)
     snprintf(a->generation_text, sizeof a->generation_text, "%lld", (long long)a->draft.generation);
     audit_detail(&a->details, "serial", a->facts.serial);
     audit_detail_number(&a->details, "not_after", a->facts.not_after);
+    audit_detail(&a->details, "authority", a->maker == BACKEND_CA_NEXT ? "next" : NULL);
     a->request.events[a->request.event_count++] =
         audit_event(AUDIT_RA_MADE, s->name, s->tenant, "", "", audit_details_text(&a->details));
     a->request.obligations[a->request.obligation_count++] =

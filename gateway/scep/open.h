@@ -27,7 +27,7 @@ struct scep_recipient {
     EVP_PKEY *key;
 };
 
-#define SCEP_RECIPIENTS_MAX 4
+#define SCEP_RECIPIENTS_MAX 6
 
 struct scep_rules {
     uint32_t ciphers; /* enum scep_cipher, or-ed */

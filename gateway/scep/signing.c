@@ -22,6 +22,16 @@ static enum error_code add_signer(CMS_ContentInfo *cms, const struct scep_signin
     return ERR_OK;
 }
 
+static enum error_code add_certificates(CMS_ContentInfo *cms, const struct scep_signing *s, struct error *e)
+{
+    for (int i = 0; i < sk_X509_num(s->also); i++) {
+        X509 *certificate = sk_X509_value(s->also, i);
+        if (X509_cmp(certificate, s->signer) != 0 && CMS_add1_cert(cms, certificate) != 1)
+            return error_set_openssl(e, ERR_INTERNAL, "cannot include a certificate in a SignedData");
+    }
+    return ERR_OK;
+}
+
 enum error_code scep_sign(struct buffer *out, const struct scep_signing *s, struct error *e)
 {
     /* sMIMECapabilities say nothing to a SCEP client. */
@@ -33,6 +43,8 @@ enum error_code scep_sign(struct buffer *out, const struct scep_signing *s, stru
     if (!cms)
         return error_set_openssl(e, ERR_INTERNAL, "cannot start a SignedData");
     enum error_code code = add_signer(cms, s, flags, e);
+    if (code == ERR_OK)
+        code = add_certificates(cms, s, e);
     if (code)
         return code;
     CLEANUP(BIO)

@@ -13,6 +13,7 @@ struct scep_signing {
     struct bytes content; /* pkcsPKIEnvelope; empty: no eContent at all, and a digest over nothing (P-06) */
     const struct scep_attribute_value *attributes;
     size_t attribute_count;
+    STACK_OF(X509) *also; /* certificates to include beside the signer's; NULL: none */
 };
 
 /* Appends the ContentInfo as DER. contentType, messageDigest and signingTime are added to `attributes`. */

@@ -78,6 +78,14 @@ static void check_challenge(const struct check *c, const struct alias_settings *
             a->name);
 }
 
+static void check_pair(const struct check *c, const struct alias_settings *a, const char *certificate_row,
+                       const char *certificate, const char *key_row, const char *key)
+{
+    if (a->ra.from == RA_FROM_FILES && !certificate[0] != !key[0])
+        problem(c->problems, block_place(a->block, "ra.from"), "alias `%s`: `%s` and `%s` belong together",
+                a->name, certificate_row, key_row);
+}
+
 static void check_ra(const struct check *c, const struct alias_settings *a)
 {
     struct place at = block_place(a->block, "ra.from");
@@ -85,12 +93,19 @@ static void check_ra(const struct check *c, const struct alias_settings *a)
         check_reference(c, a, "ra.from", a->ra.backend);
     if (a->ra.from == RA_FROM_FILES && (!a->ra.certificate[0] || !a->ra.key[0]))
         problem(c->problems, at, "alias `%s`: `ra.from: files` needs `ra.certificate` and `ra.key`", a->name);
-    if (a->ra.from == RA_FROM_FILES && !a->ra.signing_certificate[0] != !a->ra.signing_key[0])
-        problem(c->problems, at, "alias `%s`: `ra.signing_certificate` and `ra.signing_key` belong together",
-                a->name);
+    check_pair(c, a, "ra.signing_certificate", a->ra.signing_certificate, "ra.signing_key",
+               a->ra.signing_key);
+    check_pair(c, a, "ra.successor_certificate", a->ra.successor.certificate, "ra.successor_key",
+               a->ra.successor.key);
+    check_pair(c, a, "ra.successor_signing_certificate", a->ra.successor.signing_certificate,
+               "ra.successor_signing_key", a->ra.successor.signing_key);
+    if (a->ra.successor.signing_certificate[0] && !a->ra.successor.certificate[0])
+        problem(c->problems, at,
+                "alias `%s`: `ra.successor_signing_certificate` needs `ra.successor_certificate`", a->name);
     if (a->ra.from != RA_FROM_FILES &&
-        (says_itself(a, "ra.certificate") || says_itself(a, "ra.key") ||
-         says_itself(a, "ra.signing_certificate") || says_itself(a, "ra.signing_key")))
+        (says_itself(a, "ra.certificate") || says_itself(a, "ra.successor_certificate") ||
+         says_itself(a, "ra.key") || says_itself(a, "ra.signing_certificate") ||
+         says_itself(a, "ra.signing_key")))
         warning(c->problems, at,
                 "alias `%s`: the certificates and keys of `ra` have no effect without `from: files`",
                 a->name);

@@ -248,6 +248,16 @@ const struct setting_row schema_alias[] = {
          "decrypts first."},
     {"ra.signing_key", SETTING_PATH, AT(ra.signing_key), .flags = SETTING_LOCAL,
      .help = "PEM file of the RSA key of `ra.signing_certificate`."},
+    {"ra.successor_certificate", SETTING_PATH, AT(ra.successor.certificate),
+     .help = "With `from: files`, the RA of the CA that the backend stages as its successor: PEM file, "
+             "issuers may "
+             "follow. Takes over together with that CA; without it clients are not told of the next CA."},
+    {"ra.successor_key", SETTING_PATH, AT(ra.successor.key), .flags = SETTING_LOCAL,
+     .help = "PEM file of the RSA key of `ra.successor_certificate`."},
+    {"ra.successor_signing_certificate", SETTING_PATH, AT(ra.successor.signing_certificate),
+     .help = "As `ra.signing_certificate`, for the successor."},
+    {"ra.successor_signing_key", SETTING_PATH, AT(ra.successor.signing_key), .flags = SETTING_LOCAL,
+     .help = "PEM file of the RSA key of `ra.successor_signing_certificate`."},
     {"ra.separate_signing", SETTING_BOOL, AT(ra.separate_signing), .initial = "false",
      .help = "Have two certificates made, one that decrypts and one that signs, as NDES has. Few clients "
              "need it; "

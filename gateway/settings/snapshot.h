@@ -46,6 +46,10 @@ struct challenge_settings {
     int64_t failure_window;
 };
 
+struct ra_successor_files {
+    char *certificate, *key, *signing_certificate, *signing_key; /* PEM paths; "" for none */
+};
+
 struct ra_settings {
     enum ra_source from;
     char *backend;             /* RA_FROM_BACKEND: its name; empty: the alias' own */
@@ -53,8 +57,9 @@ struct ra_settings {
     char *key;                 /* RA_FROM_FILES: PEM path */
     char *signing_certificate; /* RA_FROM_FILES: a pair of its own that signs; "" for none */
     char *signing_key;
-    bool separate_signing; /* RA_FROM_BACKEND: one certificate to decrypt, one to sign */
-    int key_bits;          /* generated RSA key */
+    struct ra_successor_files successor; /* RA_FROM_FILES: for the CA that the backend stages */
+    bool separate_signing;               /* RA_FROM_BACKEND: one certificate to decrypt, one to sign */
+    int key_bits;                        /* generated RSA key */
     int64_t lifetime;
     char *subject; /* RFC 2253 text; "{alias}" is replaced */
 };
