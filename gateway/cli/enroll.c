@@ -13,7 +13,7 @@
 #include "cli/enroll_request.h"
 #include "cli/pem.h"
 
-enum outcome { ISSUED = 0, BROKEN = 1, USAGE = 2, REFUSED = 3, STILL_PENDING = 4 };
+enum outcome { ISSUED = 0, BROKEN = 1, USAGE = 2, REFUSED = 3, STILL_PENDING = 4, FETCHED = 5 };
 
 static const char *fail_name(enum fail_info fail)
 {
@@ -193,14 +193,51 @@ static enum outcome conclude(struct enroll_run *n)
     return n->reply.status == SCEP_SUCCESS ? ISSUED : REFUSED;
 }
 
+/* --- the next CA --- */
+
+static void print_next(struct enroll_run *n, STACK_OF(X509) *bag)
+{
+    fprintf(n->narration, "next CA, as the present one has signed it:\n");
+    for (int i = 0; i < sk_X509_num(bag); i++)
+        enroll_server_print(&n->server, sk_X509_value(bag, i));
+}
+
+static void note_next_ca(struct enroll_run *n, STACK_OF(X509) *bag)
+{
+    for (int i = 0; i < sk_X509_num(bag) && !*n->next_ca_sha256; i++)
+        if (X509_check_ca(sk_X509_value(bag, i)) > 0)
+            fingerprint(n->next_ca_sha256, sk_X509_value(bag, i));
+}
+
+static enum error_code fetch_next_ca(struct enroll_run *n)
+{
+    STACK_OF(X509) *bag;
+    enum error_code code = enroll_server_next(&n->server, &bag, &n->e);
+    if (code)
+        return code;
+    print_next(n, bag);
+    note_next_ca(n, bag);
+    if (n->options.next_ca)
+        code = pem_write_certificates(n->options.next_ca, bag, &n->e);
+    if (!code && n->options.to_next)
+        return enroll_server_follow(&n->server, bag, &n->e);
+    sk_X509_pop_free(bag, X509_free);
+    return code;
+}
+
 static enum outcome run(struct enroll_run *n)
 {
-    if (enroll_request_resume(n))
+    bool only_next = enroll_options_only_next(&n->options);
+    if (!only_next && enroll_request_resume(n))
         return BROKEN;
-    if (!n->resumed && !enroll_request_possible(n))
+    if (!only_next && !n->resumed && !enroll_request_possible(n))
         return USAGE;
     if (enroll_server_meet(&n->server, &n->e))
         return BROKEN;
+    if ((n->options.next_ca || n->options.to_next) && fetch_next_ca(n))
+        return BROKEN;
+    if (only_next)
+        return FETCHED;
     if (!n->resumed && enroll_request_prepare(n))
         return BROKEN;
     if (converse(n))
@@ -232,7 +269,7 @@ static void add_issued(json_t *object, struct enroll_run *n)
 
 static void print_json(struct enroll_run *n, enum outcome outcome)
 {
-    static const char *const names[] = {"issued", "error", "usage", "refused", "pending"};
+    static const char *const names[] = {"issued", "error", "usage", "refused", "pending", "fetched"};
     json_t *object = json_object();
     char print[FINGERPRINT_SIZE];
     add_text(object, "status", names[outcome]);
@@ -241,6 +278,8 @@ static void print_json(struct enroll_run *n, enum outcome outcome)
         fingerprint(print, n->server.trusted);
         add_text(object, "ca_sha256", print);
     }
+    if (*n->next_ca_sha256)
+        add_text(object, "next_ca_sha256", n->next_ca_sha256);
     if (outcome == ISSUED)
         add_issued(object, n);
     if (outcome == REFUSED) {
@@ -289,5 +328,5 @@ int cli_enroll(int argc, char **argv)
     if (n.options.json)
         print_json(&n, outcome);
     release(&n);
-    return (int)outcome;
+    return outcome == FETCHED ? 0 : (int)outcome;
 }

@@ -35,6 +35,10 @@ static const struct row {
     {"key-out", "FILE", OWNED, AT(key_path), 0, 0, "write a new key here (mode 0600)"},
     {"ca-out", "FILE", OWNED, AT(ca_path), 0, 0, "write the server's certificates here"},
     {"ca-sha256", "HEX", TEXT, AT(ca_sha256), 0, 0, "SHA-256 fingerprint of the CA certificate to trust"},
+    {"next-ca", "FILE", TEXT, AT(next_ca), 0, 0,
+     "write the certificates of the CA that will follow here; without --subject and --renew nothing else is "
+     "done"},
+    {"to-next", NULL, FLAG, AT(to_next), 0, 0, "enrol with the CA that will follow (RFC 8894 section 5.1)"},
     {"insecure-trust-first-use", NULL, FLAG, AT(trust_first_use), 0, 0,
      "trust whatever the server calls its CA, and print the fingerprint"},
     {"get", NULL, METHOD, AT(method), ENROLL_METHOD_GET, 0, "send messages by GET"},
@@ -78,7 +82,8 @@ static void print_help(void)
 {
     printf("usage: scepgate enroll URL --subject NAME --ca-sha256 HEX --out DIR [OPTION]…\n"
            "       scepgate enroll URL --renew --with-cert FILE --with-key FILE --ca-sha256 HEX --out DIR "
-           "[OPTION]…\n\n"
+           "[OPTION]…\n"
+           "       scepgate enroll URL --next-ca FILE --ca-sha256 HEX [OPTION]…\n\n"
            "Gets a certificate from a SCEP server (RFC 8894). Run again with the same --out to resume.\n\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char left[64];
@@ -188,12 +193,19 @@ static bool wrong(const char *sentence)
     return false;
 }
 
+bool enroll_options_only_next(const struct enroll_options *o)
+{
+    return o->next_ca && !o->subject && !o->with_cert && !o->renew;
+}
+
 static bool check(const struct enroll_options *o)
 {
     if (!o->url)
         return wrong("which server? Give its URL");
     if (!o->ca_sha256 && !o->trust_first_use)
         return wrong("give the CA's fingerprint with --ca-sha256, or say --insecure-trust-first-use");
+    if (enroll_options_only_next(o))
+        return !o->to_next || wrong("--to-next needs --subject or --renew: what shall be enrolled?");
     if (!o->out && !o->cert_path)
         return wrong("where should the certificate go? Give --out DIR or --cert FILE");
     if (!o->out && !o->key_path && !o->key_file)

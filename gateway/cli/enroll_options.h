@@ -20,6 +20,8 @@ struct enroll_options {
     char *cert_path; /* where things are written; key_path and ca_path may stay NULL */
     char *key_path;
     char *ca_path;
+    const char *next_ca; /* where the next CA's certificates are written; NULL: they are not asked for */
+    bool to_next;        /* enrols with the next CA */
     const char *ca_sha256;
     bool trust_first_use;
     enum enroll_method method;
@@ -43,4 +45,6 @@ enum enroll_parsed { ENROLL_RUN, ENROLL_HELP, ENROLL_USAGE };
 /* Prints help or what is wrong by itself. Text is borrowed from `argv`, except what enroll_options_free
  * frees; a challenge given on the command line is wiped there. */
 enum enroll_parsed enroll_options_parse(struct enroll_options *o, int argc, char **argv);
+/* Nothing is to be enrolled: the next CA alone is asked for. */
+bool enroll_options_only_next(const struct enroll_options *o);
 void enroll_options_free(struct enroll_options *o);

@@ -17,6 +17,7 @@ struct enroll_run {
     X509 *issued; /* borrowed from `reply` */
     struct scep_client_reply reply;
     bool resumed;
+    char next_ca_sha256[FINGERPRINT_SIZE]; /* "" when nobody asked */
     struct error e;
 };
 

@@ -9,6 +9,7 @@
 #include "http/fetch.h"
 #include "scep/chain.h"
 #include "scep/client.h"
+#include "scep/next_ca.h"
 
 #define URL_MAX (512 * 1024)
 
@@ -88,7 +89,7 @@ static enum error_code ask_capabilities(struct enroll_server *s, struct error *e
     return ERR_OK;
 }
 
-static void print_certificate(const struct enroll_server *s, X509 *certificate)
+void enroll_server_print(const struct enroll_server *s, X509 *certificate)
 {
     char name[256] = "", print[FINGERPRINT_SIZE];
     X509_NAME_oneline(X509_get_subject_name(certificate), name, sizeof name);
@@ -185,27 +186,73 @@ static enum error_code fetch_bag(struct enroll_server *s, STACK_OF(X509) **bag, 
     return scep_chain_read(bag, buffer_bytes(&reply.body), e);
 }
 
-enum error_code enroll_server_refresh(struct enroll_server *s, struct error *e)
+/* Takes over `*from`, when there is somebody in it to talk to. */
+static enum error_code settle(struct enroll_server *s, STACK_OF(X509) **from, X509 *trusted, struct error *e)
 {
-    __attribute__((cleanup(cleanup_x509_stack))) STACK_OF(X509) *bag = NULL;
-    X509 *trusted = NULL;
-    enum error_code code = fetch_bag(s, &bag, e);
-    if (!code)
-        code = choose_trusted(s, bag, &trusted, e);
-    if (code)
-        return code;
+    STACK_OF(X509) *bag = *from;
     __attribute__((cleanup(cleanup_x509_stack))) STACK_OF(X509) *authorities =
         those_that_lead_to(trusted, bag);
     X509 *encryption = authorities ? scep_client_pick(authorities, false) : NULL;
     if (!encryption)
         return error_set(e, ERR_KEY_UNUSABLE,
                          "no certificate of the server that leads to the trusted CA can be encrypted to");
-    enroll_server_free(s);
-    s->bag = TAKE(bag);
+    sk_X509_pop_free(s->bag, X509_free);
+    sk_X509_pop_free(s->authorities, X509_free);
+    s->bag = TAKE(*from);
     s->authorities = TAKE(authorities);
     s->trusted = trusted;
     s->encryption = encryption;
     return ERR_OK;
+}
+
+/* ---- the next CA --------------------------------------------------------------------------------------- */
+
+static enum error_code fetch_next(const struct enroll_server *s, STACK_OF(X509) *authorities,
+                                  STACK_OF(X509) **bag, struct error *e)
+{
+    __attribute__((cleanup(cleanup_reply))) struct fetch_reply reply = {0};
+    *bag = NULL;
+    enum error_code code = ask(&reply, s, "GetNextCACert", (struct bytes){0}, (struct bytes){0}, e);
+    if (code)
+        return code;
+    if (reply.status != 200)
+        return error_set(e, ERR_BACKEND_UNAVAILABLE,
+                         "the server tells of no CA that will follow the present one (HTTP %ld)",
+                         reply.status);
+    return scep_next_ca_read(bag, buffer_bytes(&reply.body), authorities, e);
+}
+
+enum error_code enroll_server_next(const struct enroll_server *s, STACK_OF(X509) **bag, struct error *e)
+{
+    return fetch_next(s, s->announcers ? s->announcers : s->authorities, bag, e);
+}
+
+enum error_code enroll_server_follow(struct enroll_server *s, STACK_OF(X509) *bag, struct error *e)
+{
+    __attribute__((cleanup(cleanup_x509_stack))) STACK_OF(X509) *mine = bag;
+    X509 *trusted = highest(mine);
+    STACK_OF(X509) *announcers = s->announcers ? NULL : X509_chain_up_ref(s->authorities);
+    enum error_code code = trusted
+                               ? settle(s, &mine, trusted, e)
+                               : error_set(e, ERR_KEY_UNUSABLE, "the next CA's certificates lead nowhere");
+    if (code == ERR_OK && announcers)
+        s->announcers = TAKE(announcers);
+    sk_X509_pop_free(announcers, X509_free);
+    return code;
+}
+
+enum error_code enroll_server_refresh(struct enroll_server *s, struct error *e)
+{
+    __attribute__((cleanup(cleanup_x509_stack))) STACK_OF(X509) *bag = NULL;
+    X509 *trusted = NULL;
+    if (s->announcers) {
+        enum error_code code = enroll_server_next(s, &bag, e);
+        return code ? code : enroll_server_follow(s, TAKE(bag), e);
+    }
+    enum error_code code = fetch_bag(s, &bag, e);
+    if (!code)
+        code = choose_trusted(s, bag, &trusted, e);
+    return code ? code : settle(s, &bag, trusted, e);
 }
 
 static void print_trust(const struct enroll_server *s)
@@ -213,7 +260,7 @@ static void print_trust(const struct enroll_server *s)
     char print[FINGERPRINT_SIZE];
     fprintf(s->narration, "certificates of the server:\n");
     for (int i = 0; i < sk_X509_num(s->bag); i++)
-        print_certificate(s, sk_X509_value(s->bag, i));
+        enroll_server_print(s, sk_X509_value(s->bag, i));
     fingerprint(print, s->trusted);
     if (s->options->ca_sha256)
         fprintf(s->narration, "trusted by fingerprint: %s\n", print);
@@ -269,6 +316,7 @@ void enroll_server_free(struct enroll_server *s)
 {
     sk_X509_pop_free(s->bag, X509_free);
     sk_X509_pop_free(s->authorities, X509_free);
-    s->bag = s->authorities = NULL;
+    sk_X509_pop_free(s->announcers, X509_free);
+    s->bag = s->authorities = s->announcers = NULL;
     s->trusted = s->encryption = NULL;
 }

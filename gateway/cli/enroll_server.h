@@ -16,16 +16,23 @@ struct enroll_server {
     *authorities;     /* those of the bag that lead to the trusted CA; certificates shared with `bag` */
     X509 *trusted;    /* borrowed from `bag`: the pinned one */
     X509 *encryption; /* borrowed from `bag` */
+    STACK_OF(X509) *announcers; /* who signed for the next CA, once that one is followed; NULL before */
 };
 
 /* Asks for capabilities and certificates, checks the fingerprint and what hangs from it (RFC 8894
  * section 2.2). */
 enum error_code enroll_server_meet(struct enroll_server *s, struct error *e);
-/* The certificates again: the RA may have been renewed while a request was pending. */
+/* The certificates again, of whoever it is: the RA may have been renewed while a request was pending. */
 enum error_code enroll_server_refresh(struct enroll_server *s, struct error *e);
+/* Asks for the CA that will follow, and believes it when the trusted authority has signed the answer (section 4.7.1).
+ * The caller frees the stack. */
+enum error_code enroll_server_next(const struct enroll_server *s, STACK_OF(X509) **bag, struct error *e);
+/* From now on the server is the one of the next CA: messages go to its RA. Takes over `bag`. */
+enum error_code enroll_server_follow(struct enroll_server *s, STACK_OF(X509) *bag, struct error *e);
 /* One pkiMessage there and the answer back, by POST or GET. */
 enum error_code enroll_server_send(struct enroll_server *s, struct buffer *answer, struct bytes message,
                                    struct error *e);
+void enroll_server_print(const struct enroll_server *s, X509 *certificate); /* a line or two of narration */
 /* True when `certificate` leads to the trusted CA. */
 bool enroll_server_trusts(const struct enroll_server *s, X509 *certificate);
 /* The authority's name for a CertPoll. Borrowed. */
