@@ -98,6 +98,9 @@ class ScepServer:
         certificates = b"".join([*self.extra, self.ra.public_bytes(DER), self.ca.public_bytes(DER)])
         return degenerate(certificates)
 
+    def next_body(self):
+        """The answer to GetNextCACert; None: there is no successor."""
+
     def read(self, method, message):
         """Opens a request, asserting the form that RFC 8894 gives it."""
         parts = der.read_one(der.read_one(message)[1].content).children()
@@ -197,6 +200,9 @@ class ScepServer:
                     self.send(200 if server.capabilities is not None else 404, server.capabilities_type, (server.capabilities or "").encode())
                 elif operation == "GetCACert":
                     self.send(200, server.ca_type, server.bag())
+                elif operation == "GetNextCACert":
+                    body = server.next_body()
+                    self.send(404 if body is None else 200, "application/x-x509-next-ca-cert", body or b"")
                 else:
                     message = base64.b64decode(query["message"][0], validate=True)
                     self.send(*self.answered(server.pki_operation("GET", message)))
