@@ -221,6 +221,10 @@ def redis():
         yield servers
 
 
+def events_since(gateway, line):
+    return [row["event"] for row in gateway.log_lines()[line:]]
+
+
 def test_two_replicas(tmp_path, redis):
     fleet = Replicas(tmp_path / "r", redis, {"demo": OPEN}, count=2, store={"prefix": f"{tmp_path.name}:"})
     try:
@@ -229,7 +233,10 @@ def test_two_replicas(tmp_path, redis):
         whole_rollover(Endpoint(fleet.gateways), successor)
         made = [row for row in fleet.gateways[0].audit("ra.made") if row["details"].get("authority") == "next"]
         assert len(made) == 1, "each replica made a successor's RA of its own"
-        fleet.gateways[1].restart()  # one that has just begun and one that went through it see the same CAs
-        eventually(lambda: all(gateway.ask("replicas") is not None for gateway in fleet.gateways), "replicas answer")
+        present = fleet.gateways[1]
+        before = len(present.log_lines())
+        present.restart()  # one that has just begun and one that went through the switch have the same CAs
+        eventually(lambda: "replica.found" in events_since(present, before), "the replicas have met again")
+        assert "replica.differs" not in events_since(present, before)
     finally:
         fleet.close()
