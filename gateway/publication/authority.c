@@ -452,6 +452,14 @@ static void look(struct authority *a)
 
 /* ---- what is due --------------------------------------------------------------------------------------- */
 
+/* Nothing is due. What failed before has come right by itself, or by another replica. */
+static void rest(struct authority *a, int64_t ticks)
+{
+    note_success(a);
+    if (ticks >= a->look_at)
+        look(a);
+}
+
 void authority_work(struct authority *a, bool wanted)
 {
     int64_t ticks = ticks_of(a);
@@ -463,6 +471,6 @@ void authority_work(struct authority *a, bool wanted)
         look(a);
     else if (wanted || !a->public->crl.len || now_of(a) >= a->public->due)
         collect(a);
-    else if (ticks >= a->look_at)
-        look(a);
+    else
+        rest(a, ticks);
 }
