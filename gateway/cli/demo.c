@@ -85,11 +85,15 @@ static bool write_config(const struct demo *d)
             "  ca:\n"
             "    type: local_ca\n"
             "    subject: CN=scepgate demo CA\n"
+            "    profile:\n"
+            "      issuer_urls: [\"http://127.0.0.1:%lld/pki/{ca}.cer\"]\n"
+            "      crl_urls: [\"http://127.0.0.1:%lld/pki/{ca}.crl\"]\n"
             "aliases:\n"
             "  " ALIAS ":\n"
             "    backend: ca\n"
             "    challenge: {type: one_time, ttl: 24h}\n",
-            d->state, (long long)d->port, (long long)d->port + 1, d->api.socket);
+            d->state, (long long)d->port, (long long)d->port + 1, d->api.socket, (long long)d->port,
+            (long long)d->port);
     if (fclose(f) == 0)
         return true;
     fprintf(stderr, "scepgate: %s cannot be written: %s\n", d->config, strerror(errno));

@@ -185,10 +185,11 @@ static void show(const struct authority *a)
 {
     const char *const *labels = METRIC_LABELS(backend_instance_name(a->instance), a->public->name);
     struct metrics *m = a->owner->parts->metrics;
+    int64_t from = a->public->this_update / 1000, until = a->public->next_update / 1000;
     metrics_set(m, METRIC_CRL_NUMBER, (double)a->public->number, labels);
     metrics_set(m, METRIC_CRL_ENTRIES, (double)a->public->entries, labels);
-    metrics_set(m, METRIC_CRL_THIS_UPDATE, (double)(a->public->this_update / 1000), labels);
-    metrics_set(m, METRIC_CRL_NEXT_UPDATE, (double)(a->public->next_update / 1000), labels);
+    metrics_set(m, METRIC_CRL_THIS_UPDATE, (double)from, labels);
+    metrics_set(m, METRIC_CRL_NEXT_UPDATE, (double)until, labels);
 }
 
 /* A little earlier than the interval says, so that replicas and CAs do not all come at once. */

@@ -135,8 +135,9 @@ struct revocation {
 
 /* The newest CRL of a CA, for all replicas. */
 struct crl_record {
-    const char *ca_sha256; /* hex, of the CA certificate's DER */
-    int64_t number;        /* from 1 on; it only rises */
+    const char *
+        ca_sha256; /* hex, of the CA's Name and SubjectPublicKeyInfo, DER: a renewed certificate is the same CA */
+    int64_t number; /* from 1 on; it only rises */
     struct bytes der;
     int64_t this_update, next_update; /* ms, as the CRL says */
 };

@@ -2,7 +2,8 @@
  *
  * One claim is in flight at a time; each claimed row is a `struct duty` until the store has confirmed what
  * became of it. A row that is claimed again while its handler still runs here (its lease ran out) keeps that
- * handler and takes over the newer claim.
+ * handler and takes over the newer claim. One that was put anew meanwhile, which begins its attempts anew, is for
+ * a change that the handler may not have seen: it comes once more when the handler is through.
  */
 #include "transaction/obligations.h"
 
@@ -33,6 +34,7 @@ struct duty {
     uint64_t given_claim; /* that the handler knows */
     uint64_t claim;       /* the newest */
     int attempts;
+    bool put_anew;
     bool finishing; /* `done` is with the store, or waits to be repeated */
     struct store_request done;
     struct event *repeat;
@@ -182,7 +184,7 @@ void obligations_finish(struct obligations *o, const char *id, uint64_t claim, i
         return;
     if (again_after < 0)
         again_after = d->attempts >= ATTEMPTS_MAX ? -1 : backoff(d->attempts);
-    finish(d, again_after);
+    finish(d, again_after == 0 && d->put_anew ? 1 : again_after);
 }
 
 /* ---- claiming ------------------------------------------------------------------------------------------ */
@@ -208,6 +210,7 @@ static void take(struct obligations *o, const struct obligation *row)
     struct duty *d = in_hand(o, row->id);
     if (d) {
         d->claim = row->claim;
+        d->put_anew = d->put_anew || row->attempts <= d->attempts;
         return;
     }
     d = duty_create(o, row);

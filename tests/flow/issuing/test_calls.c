@@ -16,7 +16,7 @@ struct got {
     int calls;
     enum backend_verdict verdict;
     bool lost;
-    size_t chain_count;
+    size_t chain_count, crl_len;
     char reason[128];
     bool inside; /* set by the test around backend_call */
     bool called_inside;
@@ -30,6 +30,7 @@ static void done(void *context, const struct backend_result *r)
     g->verdict = r->verdict;
     g->lost = backend_call_lost(r);
     g->chain_count = r->chain_count;
+    g->crl_len = r->crl.len;
     snprintf(g->reason, sizeof g->reason, "%s", r->reason ? r->reason : "");
 }
 
@@ -50,6 +51,16 @@ static struct got ask_chain(struct rig *r, struct backend_instance *i, enum back
 {
     struct got g = {.inside = true};
     backend_ask_chain(i, which, 60000, done, &g);
+    g.inside = false;
+    while (!g.calls)
+        rig_turn(r);
+    return g;
+}
+
+static struct got ask_crl(struct rig *r, struct backend_instance *i, const struct backend_crl_request *order)
+{
+    struct got g = {.inside = true};
+    backend_ask_crl(i, order, 60000, done, &g);
     g.inside = false;
     while (!g.calls)
         rig_turn(r);
@@ -248,6 +259,30 @@ TEST(work_that_outlives_its_instance_ends_quietly)
     backend_ask_chain(backends_find(r.backends, "own"), BACKEND_CA_CURRENT, 60000, done, &g);
     rig_close(&r); /* backends first, then the pool delivers */
     CHECK_INT(g.calls, 0);
+}
+
+TEST(local_ca_gives_a_revocation_list_through_the_host)
+{
+    struct rig r;
+    rig_open(&r, ONE_CA);
+    struct backend_instance *i = backends_find(r.backends, "own");
+    struct got g = ask_crl(&r, i, &(struct backend_crl_request){.number = 1});
+    CHECK(!g.called_inside);
+    CHECK_INT(g.verdict, BACKEND_ISSUED);
+    CHECK(g.crl_len > 0 && g.chain_count == 0);
+    struct backend_crl_request foreign = {.issuer = {(const uint8_t *)"x", 1}, .number = 2};
+    CHECK_INT(ask_crl(&r, i, &foreign).verdict, BACKEND_REJECTED);
+    rig_close(&r);
+}
+
+TEST(a_backend_without_lists_says_so)
+{
+    struct rig r;
+    struct fake f = {.mode = FAKE_ISSUE};
+    rig_open(&r, ONE_CA);
+    struct backend_instance *i = fake_open(r.backends, &fake_type, "fake", &f);
+    CHECK_INT(ask_crl(&r, i, &(struct backend_crl_request){.number = 1}).verdict, BACKEND_MISCONFIGURED);
+    rig_close(&r);
 }
 
 TEST(reload_opens_what_is_new_or_changed)

@@ -293,6 +293,57 @@ Test(trust, a_copy_knows_what_its_model_knew)
     trust_unref(copy);
 }
 
+/* ---- lists of the backend's own CAs -------------------------------------------------------------------- */
+
+static struct trust *create_with_backend(void)
+{
+    struct renewal_settings s = {.issuers = {issuer_files, 1}, .crl_from_backend = true};
+    struct trust *t = NULL;
+    struct error e = {0};
+    cr_assert_eq(trust_create(&t, &s, now, &e), ERR_OK, "%s", error_text(&e));
+    add_own(t);
+    return t;
+}
+
+Test(trust, the_backends_first_list_must_be_there_and_others_may)
+{
+    enum trust_source_kind kind;
+    struct trust *t = create_with_backend();
+    cr_assert_eq(trust_source_count(t), TRUST_BACKEND_LISTS);
+    trust_source(t, 0, &kind);
+    cr_expect_eq(kind, TRUST_BACKEND);
+    cr_expect_eq(judge(t, &device, now).list, RENEWAL_LIST_UNKNOWN);
+    accepts(t, 0, (struct list_order){.by = &own});
+    cr_expect_eq(judge(t, &device, now).list, RENEWAL_LIST_GOOD);
+    accepts(t, 0, (struct list_order){.by = &own, .revoked = &device, .from = -60, .to = HOUR});
+    cr_expect_eq(judge(t, &device, now).list, RENEWAL_LIST_REVOKED);
+    trust_unref(t);
+}
+
+Test(trust, the_list_of_a_ca_that_left_is_forgotten)
+{
+    struct trust *t = create_with_backend();
+    accepts(t, 0, (struct list_order){.by = &own});
+    accepts(t, 1, (struct list_order){.by = &own, .revoked = &device});
+    struct trust *copy = trust_copy(t);
+    cr_expect_eq(judge(copy, &device, now).list, RENEWAL_LIST_REVOKED);
+    trust_drop_list(copy, 1);
+    cr_expect_eq(judge(copy, &device, now).list, RENEWAL_LIST_GOOD);
+    trust_drop_list(copy, 0);
+    cr_expect_eq(judge(copy, &device, now).list, RENEWAL_LIST_GOOD, "the first one stays");
+    trust_unref(copy);
+    trust_unref(t);
+}
+
+/* Another CA took over: its list may be older than the newest of the one before. */
+Test(trust, another_cas_list_may_be_older)
+{
+    struct trust *t = create_with_backend();
+    accepts(t, 0, (struct list_order){.by = &own, .from = -60, .to = HOUR});
+    accepts(t, 0, (struct list_order){.by = &other});
+    trust_unref(t);
+}
+
 Test(trust, new_settings_inherit_lists_by_their_source)
 {
     enum trust_source_kind kind;

@@ -240,6 +240,26 @@ TEST(a_row_claimed_again_keeps_its_handler_and_takes_the_newer_claim)
     end();
 }
 
+/* Its attempts begin anew: something changed after the handler was called, which may not have seen it. */
+TEST(a_row_put_anew_while_it_is_in_hand_comes_once_more)
+{
+    begin();
+    hold = true;
+    add_row("test.kind", 1);
+    obligations_start(o);
+    turn_until_claims(1);
+    CHECK_INT(handled, 1);
+    add_row("test.kind", 1);
+    rows[1].id = rows[0].id;
+    turn_until_claims(2);
+    CHECK_INT(handled, 1);
+    obligations_finish(o, rows[0].id, rows[0].claim, 0);
+    turn_until_dones(1);
+    CHECK_INT(done[0].claim, (int64_t)rows[1].claim);
+    CHECK_INT(done[0].again_after, 1);
+    end();
+}
+
 TEST(what_is_in_hand_is_bounded)
 {
     begin();
