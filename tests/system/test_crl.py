@@ -297,6 +297,28 @@ def test_a_ca_that_may_not_sign_lists_does_everything_else(gateways, tmp_path):
     eventually(lambda: not gateway.query("SELECT 1 FROM obligation WHERE kind = 'crl.publish'"), "nothing is left to do")
 
 
+# ---- a CA follows another --------------------------------------------------------------------------------
+
+def test_the_list_of_the_ca_before_goes_on(gateways):
+    gateway = gateways({"demo": OPEN})
+    gateway.state.mkdir()
+    for name in ("old", "new"):
+        gateway.tool("ca", "init", "--key", f"{gateway.folder}/{name}.key", "--cert", f"{gateway.folder}/{name}.pem", "--key-type",
+                     "rsa-2048", "--subject", f"CN={name} CA")
+    ca = {"type": "local_ca", "certificate": f"{gateway.folder}/old.pem", "key": f"{gateway.folder}/old.key"}
+    switch = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=12)
+    gateway.overrides["backends"] = {"ca": ca | {"successor": {
+        "certificate": f"{gateway.folder}/new.pem", "key": f"{gateway.folder}/new.key", "from": switch.strftime("%Y-%m-%dT%H:%M:%SZ")}}}
+    gateway.start()
+    eventually(lambda: crl(gateway) is not None, "the first list")
+    old, certificate = key_id(authority(gateway)), gateway.enrol()[2]
+    eventually(lambda: key_id(authority(gateway)) != old, "the successor is in charge, and published under the backend's name")
+    revoke(gateway, certificate)
+    eventually(lambda: entry(gateway, certificate, old), "what the old CA issued is on the old CA's list")
+    assert entry(gateway, certificate) is None
+    assert crl(gateway, old).issuer.rfc4514_string() == "CN=old CA"
+
+
 # ---- renewal ---------------------------------------------------------------------------------------------
 
 def test_renewals_know_what_other_aliases_revoked(gateways):
@@ -367,3 +389,16 @@ def test_a_store_that_is_away_is_tried_again(tmp_path, redis):
     finally:
         redis.resume()
         fleet.close()
+
+
+# ---- many at once ----------------------------------------------------------------------------------------
+
+def test_no_revocation_is_forgotten_in_a_rush(gateways):
+    """Those that come while a list is being made are on the next, without waiting for the schedule."""
+    gateway = start(gateways)
+    certificates = [gateway.enrol()[2] for _ in range(12)]
+    for certificate in certificates:
+        revoke(gateway, certificate)
+    for certificate in certificates:
+        eventually(lambda certificate=certificate: entry(gateway, certificate), "revoked")
+    eventually(lambda: not gateway.query("SELECT 1 FROM obligation WHERE kind = 'crl.publish'"), "nothing is left to do")
