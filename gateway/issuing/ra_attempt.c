@@ -242,6 +242,8 @@ static void pick(struct ra_attempt *a)
         r.present = a->authorities[BACKEND_CA_CURRENT].certificates[0];
     if (a->authorities[BACKEND_CA_NEXT].count)
         r.next = a->authorities[BACKEND_CA_NEXT].certificates[0];
+    if (a->authorities[BACKEND_CA_PREVIOUS].count)
+        r.previous = a->authorities[BACKEND_CA_PREVIOUS].certificates[0];
     ra_pick_present(&a->present, &r);
     ra_pick_next(&a->next, &r);
 }

@@ -41,7 +41,8 @@ void ra_pick_present(struct ra_pick *out, const struct ra_records *all)
     for (size_t i = 0; i < all->count; i++) {
         const struct ra_record *r = &all->records[i];
         bool other = !certified_under(r, all->next) && !is_present(all, r);
-        if (alive(r, all, all->unusable_until[0]) && other && (!newest || r->generation < newest))
+        bool known = !newest || r->generation < newest || certified_under(r, all->previous);
+        if (alive(r, all, all->unusable_until[0]) && other && known)
             add(out, r);
     }
 }

@@ -18,11 +18,11 @@ struct ra_records {
     const struct ra_record *records; /* newest first */
     size_t count;
     int64_t now;
-    struct bytes present, next; /* certificates of the CAs, DER; `next` empty: none is staged */
-    int64_t unusable_until[2];  /* generations up to these did not load: of the present, of the next */
+    struct bytes present, next, previous; /* certificates of the CAs, DER; `next`, `previous` empty: none */
+    int64_t unusable_until[2]; /* generations up to these did not load: of the present, of the next */
 };
 
-/* Certified and unexpired ones. An unknown CA's, made after the newest of the present one's, are somebody's who knows
+/* Certified and unexpired ones. The previous CA's still open messages. An unknown CA's, made after the newest of the present one's, are somebody's who knows
  * more than we do (another replica with newer settings, or a successor that was withdrawn): they are left out. With
  * `present` empty (not told yet) all are taken for the present CA's. */
 void ra_pick_present(struct ra_pick *out, const struct ra_records *r);
