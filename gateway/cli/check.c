@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/staged.h"
 #include "issuing/backends.h"
 
 #define TEXT_MAX (64 * 1024 * 1024)
@@ -19,9 +20,10 @@ int cli_check(int argc, char **argv)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
-    static const char usage[] =
-        "usage: scepgate check [--config] FILE\n\n"
-        "Reads a settings file, says everything that is wrong or unwise with it, and starts nothing.\n";
+    static const char usage[] = "usage: scepgate check [--config] FILE\n\n"
+                                "Reads a settings file, says everything that is wrong or unwise with it, and "
+                                "which CAs are staged behind\n"
+                                "others, and starts nothing.\n";
     const char *path = NULL;
     int option;
     optind = 1;
@@ -44,8 +46,9 @@ int cli_check(int argc, char **argv)
     if (!settings)
         return 1;
     printf("%s is valid: %zu aliases, %zu backends\n", path, settings->alias_count, settings->backend_count);
+    bool good = staged_check(settings);
     gateway_settings_unref(settings);
-    return 0;
+    return good ? 0 : 1;
 }
 
 static int show(const char *path)

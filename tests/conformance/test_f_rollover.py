@@ -135,13 +135,19 @@ def server():
     made.close()
 
 
-def ask_next(gateway, server, out, *more, check=True):
-    return gateway.tool("enroll", server.url, "--ca-sha256", server.fingerprint, "--next-ca", str(out), *more, check=check)
+@pytest.fixture
+def client(gateways):
+    """The program alone: nothing is started."""
+    return gateways()
+
+
+def ask_next(client, server, out, *more, check=True):
+    return client.tool("enroll", server.url, "--ca-sha256", server.fingerprint, "--next-ca", str(out), *more, check=check)
 
 
 @requirement("F-03", "Z-08")
-def test_F_03_client_takes_what_is_signed(gateway, server, tmp_path):
-    said = ask_next(gateway, server, tmp_path / "next.pem").stdout
+def test_F_03_client_takes_what_is_signed(client, server, tmp_path):
+    said = ask_next(client, server, tmp_path / "next.pem").stdout
     assert x509.load_pem_x509_certificate((tmp_path / "next.pem").read_bytes()) == server.next_ca
     assert scepmsg.fingerprint(server.next_ca.public_bytes(DER)).upper() in said
 
@@ -167,9 +173,9 @@ BENT = {
 
 @requirement("F-03", "Z-08")
 @pytest.mark.parametrize("how", BENT)
-def test_F_03_client_refuses_what_is_bent(gateway, server, tmp_path, how):
+def test_F_03_client_refuses_what_is_bent(client, server, tmp_path, how):
     BENT[how](server)
-    done = ask_next(gateway, server, tmp_path / "next.pem", check=False)
+    done = ask_next(client, server, tmp_path / "next.pem", check=False)
     assert done.returncode == 1 and "scepgate enroll: " in done.stderr
     assert not (tmp_path / "next.pem").exists()
 
@@ -191,3 +197,35 @@ def test_client_says_that_there_is_none(gateway, tmp_path):
     done = gateway.tool("enroll", gateway.url("demo"), "--ca-sha256", scepmsg.fingerprint(gateway.bag("demo")[1]), "--next-ca",
                         str(tmp_path / "next.pem"), check=False)
     assert done.returncode == 1 and "no CA that will follow" in done.stderr
+
+
+# ---- settings ------------------------------------------------------------------------------------------
+
+
+def test_check_says_what_is_staged(gateways):
+    gateway = gateways({"demo": OPEN})
+    successor = rollover.Successor(gateway)
+    rollover.stage(gateway, successor, rollover.FAR)
+    said = gateway.tool("check", str(gateway.settings_file)).stdout
+    assert "CN=The next CA" in said and "is staged and takes over at 20" in said
+    rollover.stage(gateway, successor, -5)
+    gateway.write_settings()
+    bad = gateway.tool("check", str(gateway.settings_file), check=False)
+    assert bad.returncode == 1 and "is not valid yet at successor.from" in bad.stderr
+    successor.key = rollover.Successor(gateway, name="other").key
+    rollover.stage(gateway, successor, rollover.FAR)
+    bad = gateway.tool("check", str(gateway.settings_file), check=False)
+    assert bad.returncode == 1 and "do not belong together" in bad.stderr and "backend `ca`" in bad.stderr
+    gateway.launch()
+    assert gateway.process.wait(60) == 1 and "do not belong together" in gateway.log()
+
+
+@pytest.mark.parametrize("rows,sentence", [
+    ({"successor_certificate": "next.pem"}, "`ra.successor_certificate` and `ra.successor_key` belong together"),
+    ({"successor_signing_certificate": "s.pem", "successor_signing_key": "s-key.pem"}, "needs `ra.successor_certificate`")])
+def test_half_a_successor_is_refused_at_load(gateways, rows, sentence):
+    ra = {"from": "files", "certificate": "ra.pem", "key": "ra-key.pem"} | rows
+    gateway = gateways({"demo": OPEN | {"ra": ra}})
+    gateway.write_settings()
+    refused = gateway.tool("check", str(gateway.settings_file), check=False)
+    assert refused.returncode == 1 and sentence in refused.stderr
