@@ -20,7 +20,8 @@
 #define BACKEND_DEADLINE (60 * 1000)
 #define BACKOFF_FIRST    1000
 #define BACKOFF_MAX      (5 * 60 * 1000)
-#define CONTEST_PAUSE    250 /* ms at most, after another replica was faster */
+#define CLOCK_PATIENCE   5000 /* ms that a clock may be behind that of the replica which made the last list */
+#define CONTEST_PAUSE    250  /* ms at most, after another replica was faster */
 
 static int64_t now_of(const struct authority *a)
 {
@@ -453,6 +454,14 @@ static void look(struct authority *a)
 
 /* ---- what is due --------------------------------------------------------------------------------------- */
 
+/* If-Modified-Since knows whole seconds: two lists of one second would pass for the same (RFC 9110 section 13.1.3). It
+ * also lets changes that come together share a list. */
+static bool must_wait(const struct authority *a)
+{
+    int64_t now = now_of(a) / 1000, last = a->public->this_update / 1000;
+    return a->public->crl.len && now <= last && last - now <= CLOCK_PATIENCE / 1000;
+}
+
 /* Nothing is due. What failed before has come right by itself, or by another replica. */
 static void rest(struct authority *a, int64_t ticks)
 {
@@ -470,8 +479,10 @@ void authority_work(struct authority *a, bool wanted)
     /* A staged CA that has issued nothing yet has a list nevertheless: it is cheap, and nobody has to ask. */
     if (!a->looked)
         look(a);
-    else if (wanted || !a->public->crl.len || now_of(a) >= a->public->due)
-        collect(a);
-    else
+    else if (wanted || !a->public->crl.len || now_of(a) >= a->public->due) {
+        if (!must_wait(a))
+            collect(a);
+    } else {
         rest(a, ticks);
+    }
 }

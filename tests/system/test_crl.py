@@ -225,6 +225,15 @@ def test_caches_are_told_what_they_need(gateways):
     assert page(gateway, "ca.cer", If_None_Match=cer.headers["etag"]).status == 304
 
 
+def test_two_lists_never_have_the_same_date(gateways):
+    gateway = start(gateways)
+    for certificate in [gateway.enrol()[2] for _ in range(4)]:
+        before = page(gateway, "ca.crl")
+        revoke(gateway, certificate)
+        eventually(lambda certificate=certificate: entry(gateway, certificate), "revoked")
+        assert page(gateway, "ca.crl", If_Modified_Since=before.headers["last-modified"]).status == 200
+
+
 def test_no_cache_keeps_a_list_beyond_the_next(gateways):
     gateway = start(gateways, crl={"interval": "30s", "validity": "60s"})
     age = int(page(gateway, "ca.crl").headers["cache-control"].rsplit("=", 1)[1])
