@@ -45,8 +45,10 @@ int cli_check(int argc, char **argv)
     struct gateway_settings *settings = config_load(path, true);
     if (!settings)
         return 1;
-    printf("%s is valid: %zu aliases, %zu backends\n", path, settings->alias_count, settings->backend_count);
     bool good = staged_check(settings);
+    if (good)
+        printf("%s is valid: %zu aliases, %zu backends\n", path, settings->alias_count,
+               settings->backend_count);
     gateway_settings_unref(settings);
     return good ? 0 : 1;
 }

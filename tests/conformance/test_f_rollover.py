@@ -199,6 +199,24 @@ def test_client_says_that_there_is_none(gateway, tmp_path):
     assert done.returncode == 1 and "no CA that will follow" in done.stderr
 
 
+def test_successor_below_a_root(gateways, tmp_path):
+    """A subordinate, its key encrypted, and its root in a file of its own: clients are told all of it."""
+    gateway = gateways({"demo": OPEN})
+    root = rollover.Successor(gateway, name="root")
+    (tmp_path / "passphrase").write_text("a secret of the successor")
+    made = rollover.Successor(gateway, name="sub", options=["--issuer-cert", root.certificate, "--issuer-key", root.key,
+                                                            "--passphrase-file", str(tmp_path / "passphrase")])
+    gateway.state.mkdir()
+    rollover.stage(gateway, made, rollover.FAR)
+    alone = tmp_path / "alone.pem"
+    alone.write_bytes(identities.load(made.der).public_bytes(scepmsg.serialization.Encoding.PEM))
+    gateway.overrides["backends"]["ca"]["successor"] |= {"certificate": str(alone), "chain": root.certificate,
+                                                         "key_passphrase": {"file": str(tmp_path / "passphrase")}}
+    gateway.start()
+    eventually(lambda: rollover.is_staged(gateway), "the next CA is told")
+    assert rollover.announced(gateway).inner[1:] == [made.der, root.der]
+
+
 # ---- settings ------------------------------------------------------------------------------------------
 
 

@@ -125,31 +125,42 @@ def test_ca_as_ra(gateways):
 @pytest.fixture
 def files(gateways, tmp_path):
     """RAs that an administrator has certified, one for each CA: by gateways that do nothing else."""
-    def certified(name):
-        helper = gateways({"demo": OPEN}, backends={"ca": CA}).start()
-        identity = identities.Identity(subject=f"CN=RA {name}")
-        _, _, certificate = helper.enrol("demo", identity=identity)
-        helper.terminate()
-        paths = {part: tmp_path / f"{name}-{part}.pem" for part in ("certificate", "key")}
+    def pair(helper, alias, name):
+        identity = identities.Identity(subject=f"CN=RA {name}", key_usage=False)
+        _, _, certificate = helper.enrol(alias, identity=identity)
+        paths = {part: tmp_path / f"{name}-{alias}-{part}.pem" for part in ("certificate", "key")}
         paths["certificate"].write_bytes(identities.load(certificate).public_bytes(scepmsg.serialization.Encoding.PEM))
         paths["key"].write_bytes(identity.key.private_bytes(scepmsg.serialization.Encoding.PEM,
                                                             scepmsg.serialization.PrivateFormat.PKCS8,
                                                             scepmsg.serialization.NoEncryption()))
-        state = helper.state / "backends" / "ca"
-        return paths, {"certificate": str(state / "ca.pem"), "key": str(state / "ca-key.pem")}
+        return {part: str(path) for part, path in paths.items()}
+
+    def certified(name):
+        """Pairs for both uses, to open and to sign; and the rows of the CA."""
+        helper = gateways({}, backends={})
+        ca = {"certificate": str(helper.state / "ca.pem"), "key": str(helper.state / "ca-key.pem")}
+        usages = {"both": ["digitalSignature", "keyEncipherment"], "opens": ["keyEncipherment"], "signs": ["digitalSignature"]}
+        helper.overrides["backends"] = {use: CA | ca | {"profile": {"key_usage": bits}} for use, bits in usages.items()}
+        helper.aliases = {use: OPEN | {"backend": use} for use in usages}
+        helper.start()
+        pairs = {use: pair(helper, use, name) for use in usages}
+        helper.terminate()
+        return pairs, ca
     return certified
 
 
-@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("prepared", ["both", "opens", None])
 def test_ra_from_files(gateways, files, prepared):
     ra, ca = files("old")
     next_ra, next_ca = files("new")
-    rows = {"from": "files", "certificate": str(ra["certificate"]), "key": str(ra["key"])}
+    rows = {"from": "files"} | ra["both"]
     if prepared:
-        rows |= {"successor_certificate": str(next_ra["certificate"]), "successor_key": str(next_ra["key"])}
+        rows |= {f"successor_{part}": path for part, path in next_ra[prepared].items()}
+    if prepared == "opens":
+        rows |= {f"successor_signing_{part}": path for part, path in next_ra["signs"].items()}
     gateway = gateways({"demo": OPEN | {"ra": rows}}, backends={"ca": CA | ca}).start()
     endpoint = Endpoint([gateway])
-    old_ra, old_ca = endpoint.old_bag[:2]
+    old_ra, old_ca = endpoint.old_bag
     endpoint.ask(old_ra, old_ca)
     successor = rollover.Successor.__new__(rollover.Successor)
     successor.certificate, successor.key = next_ca["certificate"], next_ca["key"]

@@ -25,7 +25,7 @@ static void make_stage(struct stage *s, const char *alias_rows)
 {
     char sentence[320];
     struct problem problem = {.text = sentence, .size = sizeof sentence};
-    strcpy(s->folder, "/tmp/rollover-XXXXXX");
+    snprintf(s->folder, sizeof s->folder, "/tmp/rollover-XXXXXX");
     CHECK(mkdtemp(s->folder));
     snprintf(s->certificate, sizeof s->certificate, "%s/ca.pem", s->folder);
     snprintf(s->key, sizeof s->key, "%s/key.pem", s->folder);

@@ -63,7 +63,7 @@ static char folder[] = "/tmp/authorities-XXXXXX";
 
 static void make_folder(void)
 {
-    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    memset(folder + sizeof folder - 7, 'X', 6);
     cr_assert(mkdtemp(folder));
 }
 
@@ -193,23 +193,23 @@ Test(authorities, sentences)
     make_ca(&brief, folder, "brief", 5 * DAY);
     moment_text(b.from, now() + 10 * DAY);
     mixed = b;
-    strcpy(mixed.key, a.key);
+    snprintf(mixed.key, sizeof mixed.key, "%s", a.key);
     refused(&a, &mixed, "the successor: the CA certificate");
     refused(&a, &mixed, "do not belong together");
     mixed = a;
-    strcpy(mixed.from, b.from);
+    snprintf(mixed.from, sizeof mixed.from, "%s", b.from);
     refused(&a, &mixed, "the very CA that it shall follow");
-    strcpy(brief.from, b.from);
+    snprintf(brief.from, sizeof brief.from, "%s", b.from);
     refused(&a, &brief, "has expired at successor.from");
     mixed = b;
-    strcpy(mixed.from, "in ten days");
+    snprintf(mixed.from, sizeof mixed.from, "%s", "in ten days");
     refused(&a, &mixed, "\"in ten days\" is no time like");
     moment_text(mixed.from, now() + 101 * DAY);
     refused(&a, &mixed, "lies after the end of the CA certificate");
     moment_text(mixed.from, now() - 10 * DAY);
     refused(&a, &mixed, "is not valid yet at successor.from");
     mixed = b;
-    strcpy(mixed.key, "/nowhere/key.pem");
+    snprintf(mixed.key, sizeof mixed.key, "%s", "/nowhere/key.pem");
     refused(&a, &mixed, "cannot read /nowhere/key.pem");
     struct host_value values[] = {{"certificate", a.certificate}, {"key", a.key}, {"successor.key", b.key}};
     struct backend_host *host = host_create(values, 3);
