@@ -29,15 +29,17 @@ class Successor:
         with open(self.certificate, "rb") as file:
             self.der = x509.load_pem_x509_certificate(file.read()).public_bytes(scepmsg.serialization.Encoding.DER)
 
-    def rows(self, seconds):
-        return {"successor": {"certificate": self.certificate, "key": self.key, "from": moment(seconds)}}
+    def rows(self, when):
+        since = when if isinstance(when, str) else moment(when)
+        return {"successor": {"certificate": self.certificate, "key": self.key, "from": since}}
 
 
-def stage(gateway, successor, seconds, backend="ca"):
-    """Writes it into the settings of a gateway, which has to start or to reload then; None takes it out."""
+def stage(gateway, successor, when, backend="ca"):
+    """Writes it into the settings of a gateway, which has to start or to reload then; None takes it out. `when`: a moment, or
+    seconds from now."""
     backends = dict(gateway.settings()["backends"])
     rows = {name: value for name, value in backends[backend].items() if name != "successor"}
-    gateway.overrides["backends"] = backends | {backend: rows | (successor.rows(seconds) if successor else {})}
+    gateway.overrides["backends"] = backends | {backend: rows | (successor.rows(when) if successor else {})}
     gateway.write_settings()
 
 
