@@ -51,6 +51,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=600, help="for each target")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     arguments = parser.parse_args()
+    subprocess.run(["ninja", "--quiet", "-C", str(BUILD), "build.ninja"], check=True)  # a folder made before a target was added
     known = targets()
     unknown = [name for name in arguments.targets if name.removeprefix("fuzz_") not in known]
     if unknown or not known:
